@@ -1,0 +1,81 @@
+# Everything a newcomer or CI needs. Python 3.11 (or newer), make and a package index are all that must be there:
+# no root, no Docker, no running Redis or PostgreSQL.
+#
+#   make VENV=/somewhere/else ...    keep the virtual environment elsewhere
+#   make PYTHON=/path/to/python ...  use this interpreter
+#   make demo DEMO="--keep"          pass options on to `syncbridge demo`
+#   make test TESTS=tests/unit       run only some tests
+
+SHELL := /bin/sh
+VENV ?= .venv
+DEMO ?=
+TESTS ?= tests
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+# pip must neither ask, nor look for a newer self, nor lecture root inside a virtual environment.
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1 $(VENV)/bin/python -m pip install --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev demo test lint types lock wheel clean
+
+help: ## Show what there is
+	@echo "syncbridge: keeps a SCAYLE shop and its warehouse in step"
+	@echo
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+setup: $(VENV)/.installed ## Make the virtual environment with what runs in production, as locked
+
+setup-dev: $(VENV)/.installed-dev ## The same and what the tests need
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; none of python3.11, python3 is one." >&2; exit 1; }
+	@echo "==> making the virtual environment $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "make: $(PYTHON) cannot make virtual environments (on Debian: apt install python3-venv)." >&2; exit 1; }
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "==> installing the locked dependencies (requirements.txt)"
+	@$(PIP) --require-hashes -r requirements.txt
+	@echo "==> installing syncbridge itself from this folder"
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "==> installing the locked dependencies for tests (requirements-dev.txt)"
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@echo "==> installing syncbridge itself from this folder"
+	@$(PIP) --no-deps --editable .
+	@touch $@ $(VENV)/.installed
+
+demo: setup ## A real trading day through everything, with faults, then the proof (under 3 minutes)
+	@echo "==> syncbridge demo $(DEMO)"
+	@$(VENV)/bin/syncbridge demo $(DEMO)
+
+test: setup-dev ## All tests, on SQLite, a real PostgreSQL and a real Redis that they bring themselves
+	@echo "==> pytest $(TESTS)"
+	@$(VENV)/bin/python -m pytest $(TESTS)
+
+lint: setup-dev ## Style, likely bugs, and the import contracts
+	@echo "==> ruff"
+	@$(VENV)/bin/ruff check .
+	@echo "==> import contracts"
+	@$(VENV)/bin/lint-imports
+
+types: setup-dev ## mypy, strict
+	@echo "==> mypy"
+	@$(VENV)/bin/mypy
+
+lock: setup-dev ## Write the lock files anew after a change of pyproject.toml (needs uv)
+	@echo "==> deploy/lock.sh"
+	@deploy/lock.sh
+
+wheel: setup-dev ## Build the wheel into dist/
+	@echo "==> building dist/*.whl"
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what the above left behind, the virtual environment included
+	@echo "==> removing $(VENV), caches and dist"
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find syncbridge tasks connectors tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

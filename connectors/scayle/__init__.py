@@ -1,0 +1,1 @@
+"""SCAYLE, the shop: Admin API and the messages it sends us."""

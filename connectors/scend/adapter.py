@@ -1,0 +1,146 @@
+"""Scend behind the `FulfilmentBackend` port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from connectors.http import Limits
+from connectors.scend import mapping, signature
+from connectors.scend.checks import faults_of
+from connectors.scend.client import FILTER_VALUES, SCOPE, SYSTEM, ScendClient
+from connectors.scend.order_body import compose_order
+from connectors.wire import utc
+from syncbridge.config.scend import ScendSettings
+from syncbridge.domain.backend import BackendDespatch, BackendOrder, CatalogueItem, WebhookEvent
+from syncbridge.domain.orders import Fault, FulfilmentRequest
+from syncbridge.ports import BackendTiming, Breaker, FeedPage, Health, Quota
+
+NEEDED_SCOPES = ("orders:read", "orders:write", "despatches:read", "products:read")
+"""What our calls need (Scend contract 2.2)."""
+
+
+class ScendBackend:
+    """The warehouse, over Scend's interface. Safe for threads."""
+
+    def __init__(
+        self,
+        settings: ScendSettings,
+        token: str,
+        quota: Quota,
+        breaker: Breaker,
+        *,
+        webhook_secrets: Sequence[str] = (),
+        deadline_seconds: float = 20.0,
+        pool_size: int = 8,
+        proxy: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._quota = quota
+        limits = Limits(
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+            read_timeout_seconds=settings.read_timeout_seconds,
+            deadline_seconds=deadline_seconds,
+            pool_size=pool_size,
+            proxy=proxy,
+        )
+        self._client = ScendClient(settings, token, quota, breaker, limits)
+        self._keys = tuple(signature.signing_key(secret) for secret in webhook_secrets)
+        self._timing = BackendTiming(
+            lookup_lag=timedelta(seconds=settings.lookup_lag_seconds),
+            landing=timedelta(seconds=settings.landing_seconds),
+            # A clientReference is unique for ever: the same body again is a replay or a 409 (contract 2.7).
+            unique_references=True,
+        )
+
+    @property
+    def account(self) -> str:
+        return f"{SYSTEM}:{self._settings.account_code}"
+
+    @property
+    def timing(self) -> BackendTiming:
+        return self._timing
+
+    @property
+    def lookup_batch(self) -> int:
+        return FILTER_VALUES
+
+    def calls_are_scarce(self) -> bool:
+        return self._quota.scarce(SYSTEM, SCOPE)
+
+    def faults(self, request: FulfilmentRequest) -> tuple[Fault, ...]:
+        return faults_of(request, self._settings)
+
+    def compose_order(self, request: FulfilmentRequest) -> str:
+        return compose_order(request, self._settings)
+
+    def create_order(self, body: str) -> BackendOrder:
+        """Create the order; the same body sent again gives the order that is already there."""
+        return mapping.to_order(self._client.create_order(body), self._settings, with_document=True)
+
+    def find_orders(self, references: Sequence[str]) -> dict[str, BackendOrder]:
+        """Look orders up. References that Scend could not hold are left out without asking."""
+        asked = [one for one in dict.fromkeys(references) if self._settings.accepts_reference(one)]
+        found: dict[str, BackendOrder] = {}
+        for start in range(0, len(asked), FILTER_VALUES):
+            for document in self._client.orders_by_reference(asked[start : start + FILTER_VALUES]):
+                found[document.client_reference] = mapping.to_order(
+                    document, self._settings, with_document=True
+                )
+        return {reference: found[reference] for reference in asked if reference in found}
+
+    def differences(self, body: str, found: BackendOrder) -> tuple[str, ...]:
+        return mapping.differences(body, found)
+
+    def orders_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendOrder]]:
+        """Yield changed orders; raises CursorRefused as Scend's feeds do (contract 2.5)."""
+        for page in self._client.orders(cursor, since):
+            rows = tuple(mapping.to_order(row, self._settings) for row in page.rows)
+            yield FeedPage(rows, page.token, last=not page.more)
+
+    def despatches_changed(
+        self, cursor: str | None, since: datetime | None
+    ) -> Iterator[FeedPage[BackendDespatch]]:
+        """Yield changed despatches; raises CursorRefused as Scend's feeds do (contract 2.5)."""
+        for page in self._client.despatches(cursor, since):
+            rows = tuple(mapping.to_despatch(row, self._settings) for row in page.rows)
+            yield FeedPage(rows, page.token, last=not page.more)
+
+    def products_changed(
+        self, cursor: str | None, since: datetime | None
+    ) -> Iterator[FeedPage[CatalogueItem]]:
+        """Yield changed products; raises CursorRefused as Scend's feeds do (contract 2.5)."""
+        for page in self._client.product_feed(cursor, since):
+            rows = tuple(CatalogueItem(product.sku, product.active) for product in page.rows)
+            yield FeedPage(rows, page.token, last=not page.more)
+
+    def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Return the SKUs that are not in the catalogue or no longer active.
+
+        A SKU that breaks Scend's pattern cannot be in it: it counts as unknown and is not asked for.
+        """
+        wanted = list(dict.fromkeys(skus))
+        asked = [sku for sku in wanted if self._settings.accepts_sku(sku)]
+        active: set[str] = set()
+        for start in range(0, len(asked), FILTER_VALUES):
+            products = self._client.products(asked[start : start + FILTER_VALUES])
+            active.update(product.sku for product in products if product.active)
+        return frozenset(wanted) - active
+
+    def verify_webhook(self, headers: Mapping[str, str], raw: bytes, now: datetime) -> WebhookEvent | None:
+        tolerance = timedelta(seconds=self._settings.webhook_tolerance_seconds)
+        return signature.verify(headers, raw, now, self._keys, tolerance)
+
+    def health(self) -> Health:
+        """Check that the token is accepted for our account and may do what we need."""
+        ping = self._client.ping()
+        warnings: list[str] = []
+        if ping.scopes is not None and (missing := [one for one in NEEDED_SCOPES if one not in ping.scopes]):
+            warnings.append(f"the token lacks {', '.join(missing)}")
+        if ping.account_code and ping.account_code != self._settings.account_code:
+            warnings.append(f"Scend answers for the account {ping.account_code}")
+        return Health(
+            detail=f"account {ping.account_code or self._settings.account_code}, {ping.environment or 'environment unknown'}",
+            server_time=utc(ping.server_time, "scend.ping.serverTime"),
+            warnings=tuple(warnings),
+        )

@@ -1,0 +1,161 @@
+"""Scend's objects as spelled on the wire, reduced to what we read (Scend contract 2.4 to 2.16, assumed)."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from connectors.wire import LENIENT, Wire
+
+Text = Annotated[str | None, LENIENT]
+Count = Annotated[int | None, LENIENT]
+Instant = Annotated[datetime | None, LENIENT]
+
+
+class PageInfo(Wire):
+    has_more: bool = Field(alias="hasMore")
+    next_cursor: str = Field(alias="nextCursor")
+
+
+class OrderLine(Wire):
+    line_number: int = Field(alias="lineNumber")
+    sku: str
+    ordered: int = Field(alias="quantityOrdered")
+    unit_price: Text = Field(None, alias="unitPrice")
+    client_line_reference: Text = Field(None, alias="clientLineReference")
+    allocated: Count = Field(None, alias="quantityAllocated")
+    backordered: Count = Field(None, alias="quantityBackordered")
+    despatched: Count = Field(None, alias="quantityDespatched")
+    cancelled: Count = Field(None, alias="quantityCancelled")
+
+
+class Reason(Wire):
+    """Why an order is quarantined. Its message is not read: it may quote the address."""
+
+    code: Text = None
+    field: Text = None
+    sku: Text = None
+
+
+class Quarantine(Wire):
+    reasons: Annotated[list[Reason] | None, LENIENT] = None
+
+
+class Hold(Wire):
+    code: Text = None
+
+
+class CancellationInfo(Wire):
+    state: Text = None
+    initiator: Text = None
+    reason_code: Text = Field(None, alias="reasonCode")
+
+
+class OrderTotals(Wire):
+    goods: Text = None
+    shipping: Text = None
+    discount: Text = None
+    tax: Text = None
+    grand_total: Text = Field(None, alias="grandTotal")
+
+
+class OrderDocument(Wire):
+    """An order (Scend contract 2.8). Addresses are not read: nothing here holds personal data."""
+
+    order_id: str = Field(alias="orderId")
+    client_reference: str = Field(alias="clientReference")
+    status: str
+    version: int
+    warehouse_code: Text = Field(None, alias="warehouseCode")
+    updated_at: Instant = Field(None, alias="updatedAt")
+    currency: Text = None
+    lines: list[OrderLine]
+    quarantine: Annotated[Quarantine | None, LENIENT] = None
+    hold: Annotated[Hold | None, LENIENT] = None
+    cancellation: Annotated[CancellationInfo | None, LENIENT] = None
+    totals: Annotated[OrderTotals | None, LENIENT] = None
+
+
+class OrderFeed(Wire):
+    data: list[OrderDocument]
+    page: PageInfo
+
+
+class ParcelLineDocument(Wire):
+    line_number: int = Field(alias="lineNumber")
+    sku: str
+    quantity: int
+
+
+class ParcelDocument(Wire):
+    parcel_id: str = Field(alias="parcelId")
+    tracking_number: Text = Field(None, alias="trackingNumber")
+    lines: list[ParcelLineDocument]
+
+
+class CarrierDocument(Wire):
+    code: Text = None
+
+
+class DespatchDocument(Wire):
+    """A despatch (Scend contract 2.13)."""
+
+    despatch_id: str = Field(alias="despatchId")
+    despatch_number: Text = Field(None, alias="despatchNumber")
+    order_id: Text = Field(None, alias="orderId")
+    client_reference: Text = Field(None, alias="clientReference")
+    version: int
+    despatched_at: datetime = Field(alias="despatchedAt")
+    voided_at: Instant = Field(None, alias="voidedAt")
+    carrier: Annotated[CarrierDocument | None, LENIENT] = None
+    lines: Annotated[list[ParcelLineDocument] | None, LENIENT] = None
+    parcels: list[ParcelDocument]
+
+
+class DespatchFeed(Wire):
+    data: list[DespatchDocument]
+    page: PageInfo
+
+
+class Product(Wire):
+    sku: str
+    active: bool
+
+
+class ProductFeed(Wire):
+    data: list[Product]
+    page: PageInfo
+
+
+class Ping(Wire):
+    """GET /ping (Scend contract 2.3)."""
+
+    account_code: Text = Field(None, alias="accountCode")
+    environment: Text = None
+    server_time: Instant = Field(None, alias="serverTime")
+    scopes: Annotated[list[str] | None, LENIENT] = None
+
+
+class ErrorDetail(Wire):
+    code: Text = None
+    field: Text = None
+
+
+class ErrorBody(Wire):
+    code: str
+    context: Annotated[dict[str, Any] | None, LENIENT] = None
+    details: Annotated[list[ErrorDetail] | None, LENIENT] = None
+
+
+class ErrorDocument(Wire):
+    """The one error envelope (Scend contract 2.4). `message` and `details[].value` are not read on purpose."""
+
+    error: ErrorBody
+
+
+def compact_json(document: Any) -> str:
+    """Write JSON whose bytes depend on its content only: sorted keys, no spaces."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

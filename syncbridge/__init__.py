@@ -1,0 +1,1 @@
+"""Keep a SCAYLE shop and its Scend or OrderWise back ends in step, unattended."""

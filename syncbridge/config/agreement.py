@@ -1,0 +1,164 @@
+"""What one section says about another: faults that no section can see alone.
+
+Every check takes what could be read so far, so that a fault in one place does not hide those in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from syncbridge.config.environment import Environment
+from syncbridge.config.merchants import MerchantSettings
+from syncbridge.config.operations import LimitSettings, ScheduleSettings
+from syncbridge.config.scend import ScendSettings
+from syncbridge.config.shops import ScayleSettings
+
+LONGEST_ORDER_ID = 10**12 - 1
+"""The longest order id that a reference must have room for. Chosen: SCAYLE documents integers without a bound."""
+MOST_DELEGATIONS = 9
+"""Later delegations whose suffix (`-2` ... `-9`) must not meet another reference. Chosen."""
+RESUME_SECONDS = 60.0
+"""The design promises that work resumes within a minute of a fault ending."""
+
+
+def merchant_faults(merchants: Mapping[int, MerchantSettings], scayle: ScayleSettings | None) -> Iterator[str]:
+    """Faults between merchants, and between merchants and shops. The mapping is by place in the file."""
+    first_key: dict[str, int] = {}
+    first_code: dict[tuple[str, str], int] = {}
+    references: dict[tuple[str, str], str] = {}
+    for place, merchant in merchants.items():
+        name = f"merchants[{place}]"
+        if (earlier := first_key.setdefault(merchant.key.casefold(), place)) != place:
+            yield f"{name}.key: {merchant.key!r} is already the key of merchants[{earlier}]"
+            continue
+        for position, warehouse in enumerate(merchant.warehouses):
+            earlier = first_code.setdefault((merchant.backend, warehouse.code), place)
+            if earlier != place:
+                yield (
+                    f"{name}.warehouses[{position}].code: {warehouse.code!r} already serves merchants[{earlier}]; "
+                    "its stock would be sold twice"
+                )
+        if scayle is not None:
+            yield from _currency_faults(name, merchant, scayle)
+        yield from _reference_faults(name, merchant, scayle, references)
+        if not merchant.service_map and merchant.default_service is None:
+            yield f"{name}.service_map: is empty and there is no default_service: no order could be sent"
+        if not merchant.carrier_map:
+            yield f"{name}.carrier_map: is empty: no parcel could be reported to SCAYLE"
+
+
+def scend_faults(
+    merchants: Mapping[int, MerchantSettings], scend: ScendSettings, scayle: ScayleSettings | None
+) -> Iterator[str]:
+    """What merchants ask of Scend that Scend, as configured, would refuse."""
+    if scend.cancel_cutoff_status not in scend.statuses:
+        yield f"scend.cancel_cutoff_status: {scend.cancel_cutoff_status!r} is no known status"
+    for place, merchant in merchants.items():
+        if not merchant.uses("scend"):
+            continue
+        name = f"merchants[{place}]"
+        for code in merchant.carrier_map:
+            if code not in scend.carriers:
+                yield f"{name}.carrier_map.{code}: is not in scend.carriers ({', '.join(scend.carriers)})"
+        for ours, theirs in merchant.sku_map.items():
+            if not scend.accepts_sku(theirs):
+                yield f"{name}.sku_map.{ours}: Scend would refuse the SKU {theirs!r}"
+        services = {f"service_map.{carrier}": service for carrier, service in merchant.service_map.items()}
+        if merchant.default_service is not None:
+            services["default_service"] = merchant.default_service
+        for where, service in services.items():
+            if len(service) > 20:
+                yield f"{name}.{where}: {service!r} is longer than Scend's 20 characters"
+        for position, warehouse in enumerate(merchant.warehouses):
+            if len(warehouse.code) > 10:
+                yield f"{name}.warehouses[{position}].code: {warehouse.code!r} is longer than Scend's 10 characters"
+        for _, example in _examples(merchant, scayle):
+            if not scend.accepts_reference(example):
+                yield f"{name}.reference_template: Scend would refuse a reference such as {example!r}"
+                break
+
+
+def timing_faults(schedule: ScheduleSettings, limits: LimitSettings) -> Iterator[str]:
+    """The promise that work resumes within a minute binds three settings of two sections."""
+    total = schedule.sweep_seconds + limits.lease_seconds + limits.call_deadline_seconds
+    if total > RESUME_SECONDS:
+        yield (
+            f"schedule.sweep_seconds + limits.lease_seconds + limits.call_deadline_seconds: {total:g} s, "
+            f"but work must resume within {RESUME_SECONDS:g} s of a fault ending"
+        )
+
+
+def warnings(
+    scayle: ScayleSettings, scend: ScendSettings | None, merchants: Mapping[int, MerchantSettings], environment: Environment
+) -> Iterator[str]:
+    """Legal choices that an operator should know of."""
+    sections: list[tuple[str, str]] = [("scayle", scayle.base_url)]
+    if scend is not None:
+        sections.append(("scend", scend.base_url))
+    for section, url in sections:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            yield f"{section}.base_url: plain http to {parts.hostname}: the token can be read on the way"
+    if not urlsplit(scayle.base_url).path:
+        yield "scayle.base_url: has no path; SCAYLE's interface lives under /api/admin/v1"
+    if not scayle.order_reading:
+        yield "scayle.order_reading: off: order dates, reductions and payments stay unknown, and nothing finds a lost delegation"
+    if scend is not None:
+        if not environment.scend_webhook_secrets:
+            yield "SCEND_WEBHOOK_SECRET: not set: Scend is polled only, its webhooks are refused"
+        for place, merchant in merchants.items():
+            if merchant.uses("scend") and (missing := sorted(set(scend.carriers) - set(merchant.carrier_map))):
+                yield f"merchants[{place}].carrier_map: parcels sent with {', '.join(missing)} will wait for a person"
+    if environment.database is None:
+        yield "DATABASE_URL: not set: the ledger is a SQLite file, which serves one machine"
+    if environment.redis is None:
+        yield "REDIS_URL: not set: an embedded Redis is started, which serves one machine"
+    elif (environment.redis_url or "").startswith("rediss://") and "ssl_cert_reqs=none" in (environment.redis_url or ""):
+        yield "REDIS_URL: the server's certificate is not verified"
+
+
+def _currency_faults(name: str, merchant: MerchantSettings, scayle: ScayleSettings) -> Iterator[str]:
+    served = {currency for shop in scayle.shops for currency in shop.currencies}
+    for position, currency in enumerate(merchant.currencies):
+        if currency not in served:
+            yield f"{name}.currencies[{position}]: no shop sells in {currency}"
+
+
+def _examples(merchant: MerchantSettings, scayle: ScayleSettings | None) -> Iterator[tuple[tuple[str, str], str]]:
+    """References of one order: for each shop and warehouse, the first and the later delegations."""
+    shops = [(shop.key, shop.country) for shop in scayle.shops] if scayle else [("GB", "GB")]
+    for shop, country in shops:
+        for warehouse in merchant.warehouses:
+            for delegation in range(1, MOST_DELEGATIONS + 1):
+                yield (
+                    (warehouse.key, f"{shop}/{country}/{delegation}"),
+                    merchant.reference(
+                        shop=shop,
+                        country=country,
+                        order_id=LONGEST_ORDER_ID,
+                        warehouse=warehouse.key,
+                        delegation=delegation,
+                    ),
+                )
+
+
+def _reference_faults(
+    name: str, merchant: MerchantSettings, scayle: ScayleSettings | None, taken: dict[tuple[str, str], str]
+) -> Iterator[str]:
+    """One order may go to several warehouses and merchants of one back end: none of their references may meet.
+
+    The same order never belongs to two shops, so references are compared within one shop country.
+    """
+    clash: str | None = None
+    for (warehouse, occasion), reference in _examples(merchant, scayle):
+        shop = occasion.rpartition("/")[0]
+        owner = f"{name} warehouse {warehouse!r}"
+        earlier = taken.setdefault((merchant.backend, f"{shop} {reference}"), owner)
+        if earlier != owner and clash is None:
+            clash = earlier
+    if clash is not None:
+        yield (
+            f"{name}.reference_template: one order would get the same reference as in {clash}; "
+            "add {merchant} or {warehouse} to the template"
+        )

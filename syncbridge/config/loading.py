@@ -1,0 +1,264 @@
+"""Reading the configuration: the file, the environment, and every fault in both at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from syncbridge.config.agreement import merchant_faults, scend_faults, timing_faults, warnings
+from syncbridge.config.configuration import Configuration
+from syncbridge.config.environment import Environment, default_state_dir
+from syncbridge.config.merchants import MerchantSettings
+from syncbridge.config.operations import LimitSettings, OwnersSettings, RetentionSettings, ScheduleSettings
+from syncbridge.config.scend import ScendSettings
+from syncbridge.config.shops import ScayleSettings
+from syncbridge.domain.errors import ConfigurationFaults
+
+STAND_IN_URL = "https://unknown.invalid"
+SECTIONS = ("scayle", "merchants", "scend", "schedule", "limits", "retention", "owners")
+
+ALWAYS_NEEDED = ("SCAYLE_ACCESS_TOKEN", "SCAYLE_INBOUND_USERNAME", "SCAYLE_INBOUND_PASSWORD")
+NEEDED_BY_BACKEND = {"scend": ("SCEND_API_TOKEN",)}
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configuration:
+    """Read the file (`path`, else SYNCBRIDGE_CONFIG) and the environment, and check both.
+
+    Raises ConfigurationFaults with every fault found, each starting with the name of what is wrong.
+    """
+    faults: list[str] = []
+    environment = read_environment(environ, faults)
+    source = path or (environment.config_file if environment else None) or _raw_path(environ)
+    document = _read_file(source, faults)
+
+    raw_merchants = document.get("merchants", [])
+    backends = _backends(raw_merchants)
+    scayle = scend = None
+    if "scayle" in document:
+        scayle = _section(ScayleSettings, document["scayle"], "scayle", faults, {"base_url": STAND_IN_URL})
+    if "scend" in document:
+        stand_ins = {"base_url": STAND_IN_URL, "account_code": "unknown"}
+        scend = _section(ScendSettings, document["scend"], "scend", faults, stand_ins)
+    merchants = _merchants(raw_merchants, faults)
+    schedule = _section(ScheduleSettings, document.get("schedule", {}), "schedule", faults)
+    limits = _section(LimitSettings, document.get("limits", {}), "limits", faults)
+    retention = _section(RetentionSettings, document.get("retention", {}), "retention", faults)
+    owners = _section(OwnersSettings, document.get("owners", {}), "owners", faults)
+
+    if document:
+        faults += _missing_parts(document, backends)
+    for unknown in sorted(document.keys() - set(SECTIONS)):
+        faults.append(f"{unknown}: unknown section{_suggestion(unknown, SECTIONS)}")
+    faults += _missing_secrets(environ, backends)
+    between = [*merchant_faults(merchants, scayle)]
+    if scend is not None:
+        between += scend_faults(merchants, scend, scayle)
+    if schedule is not None and limits is not None:
+        between += timing_faults(schedule, limits)
+    faults += _not_already_reported(between, faults)
+
+    if (
+        faults
+        or source is None
+        or environment is None
+        or scayle is None
+        or schedule is None
+        or limits is None
+        or retention is None
+        or owners is None
+    ):
+        raise ConfigurationFaults(faults)
+    return Configuration(
+        source=source,
+        environment=environment,
+        scayle=scayle,
+        merchants=tuple(merchants.values()),
+        scend=scend if "scend" in backends else None,
+        schedule=schedule,
+        limits=limits,
+        retention=retention,
+        owners=owners,
+        warnings=tuple(warnings(scayle, scend, merchants, environment)),
+    )
+
+
+def read_environment(environ: Mapping[str, str], faults: list[str]) -> Environment | None:
+    """Read the environment alone, for what needs no file (logging, `db upgrade`); faults are appended.
+
+    Unset and blank variables are the same.
+    """
+    values: dict[str, Any] = {
+        name: value.strip()
+        for field in Environment.model_fields.values()
+        if (name := field.alias) and (value := environ.get(name, "")).strip()
+    }
+    if "SYNCBRIDGE_STATE_DIR" not in values and (home := environ.get("XDG_STATE_HOME", "").strip()):
+        values["SYNCBRIDGE_STATE_DIR"] = Path(home) / "syncbridge"
+    if "SYNCBRIDGE_STATE_DIR" not in values and (home := environ.get("HOME", "").strip()):
+        values["SYNCBRIDGE_STATE_DIR"] = default_state_dir(Path(home))
+    return _section(Environment, values, "", faults)
+
+
+def _raw_path(environ: Mapping[str, str]) -> Path | None:
+    text = environ.get("SYNCBRIDGE_CONFIG", "").strip()
+    return Path(text) if text else None
+
+
+def _read_file(source: Path | None, faults: list[str]) -> dict[str, Any]:
+    if source is None:
+        faults.append("SYNCBRIDGE_CONFIG: missing: name a TOML file; deploy/syncbridge.example.toml is a complete one")
+        return {}
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        faults.append(f"SYNCBRIDGE_CONFIG: {source} cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        faults.append(f"SYNCBRIDGE_CONFIG: {source} is not UTF-8: {error.reason} at byte {error.start}")
+    except tomllib.TOMLDecodeError as error:
+        faults.append(f"SYNCBRIDGE_CONFIG: {source} is not TOML: {error}")
+    return {}
+
+
+def _merchants(raw: object, faults: list[str]) -> dict[int, MerchantSettings]:
+    """The merchants that could be read, by their place in the file."""
+    if not isinstance(raw, list):
+        faults.append("merchants: must be written as [[merchants]], once for each")
+        return {}
+    merchants = {}
+    for place, entry in enumerate(raw):
+        stand_ins = {"key": f"unknown-{place}", "warehouses": [{"key": f"W{place}", "code": f"W{place}"}]}
+        merchant = _section(MerchantSettings, entry, f"merchants[{place}]", faults, stand_ins)
+        if merchant is not None:
+            merchants[place] = merchant
+    return merchants
+
+
+def _backends(raw: object) -> set[str]:
+    """The back ends in use, also of merchants with other faults, so that their secrets are asked for too."""
+    entries = raw if isinstance(raw, list) else []
+    return {str(entry["backend"]) for entry in entries if isinstance(entry, dict) and "backend" in entry}
+
+
+def _missing_parts(document: Mapping[str, Any], backends: set[str]) -> list[str]:
+    faults = []
+    if "scayle" not in document:
+        faults.append("scayle: missing section")
+    if not document.get("merchants"):
+        faults.append("merchants: missing: at least one [[merchants]] is needed")
+    faults += [
+        f"{backend}: missing section, although a merchant has backend = {backend!r}"
+        for backend in sorted(backends & NEEDED_BY_BACKEND.keys())
+        if backend not in document
+    ]
+    return faults
+
+
+def _missing_secrets(environ: Mapping[str, str], backends: set[str]) -> list[str]:
+    needed = [*ALWAYS_NEEDED]
+    for backend in sorted(backends & NEEDED_BY_BACKEND.keys()):
+        needed += NEEDED_BY_BACKEND[backend]
+    return [f"{name}: missing" for name in needed if not environ.get(name, "").strip()]
+
+
+def _section(
+    model: type[Model], values: object, prefix: str, faults: list[str], stand_ins: Mapping[str, Any] | None = None
+) -> Model | None:
+    """Read one section; its faults are appended.
+
+    With `stand_ins`, a faulty section still yields something to hold against the others: what was right in it, defaults
+    for the rest, and the stand-ins for what has no default. It is never returned to a caller of `load`.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+    faults += [_fault(model, prefix, detail) for detail in details if not _is_echo(detail, details)]
+    if stand_ins is None or not isinstance(values, dict):
+        return None
+    wrong = {detail["loc"][0] for detail in details if detail["loc"]}
+    try:
+        return model.model_validate({**stand_ins, **{key: value for key, value in values.items() if key not in wrong}})
+    except ValidationError:
+        return None
+
+
+def _is_echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """A list counts as too short when its only entry is faulty; the entry's own fault says it better."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in details
+    )
+
+
+def _not_already_reported(found: list[str], faults: list[str]) -> list[str]:
+    """What sections say about one another, less what concerns a key that is at fault in itself."""
+    wrong = [fault.partition(": ")[0] for fault in faults]
+
+    def is_new(fault: str) -> bool:
+        name = fault.partition(": ")[0]
+        return not any(other == name or other.startswith((f"{name}.", f"{name}[")) for other in wrong)
+
+    return [fault for fault in found if is_new(fault)]
+
+
+def _fault(model: type[BaseModel], prefix: str, detail: ErrorDetails) -> str:
+    name = _name(prefix, detail["loc"])
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{name}: unknown key{_suggestion(str(detail['loc'][-1]), _known_keys(model, detail['loc'][:-1]))}"
+        case "missing":
+            return f"{name}: missing"
+        case "too_short":
+            return f"{name}: needs at least one entry"
+        case "string_too_short":
+            return f"{name}: must not be blank"
+        case "value_error" | "assertion_error":
+            return f"{name}: {detail['msg'].partition(', ')[2]}"
+        case _:
+            message = detail["msg"]
+            return f"{name}: {message[:1].lower()}{message[1:]}"
+
+
+def _name(prefix: str, location: tuple[int | str, ...]) -> str:
+    name = prefix
+    for part in location:
+        if isinstance(part, int):
+            name += f"[{part}]"
+        elif part != "[key]":
+            name += f".{part}" if name else part
+    return name
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section at this place knows, following the models on the way."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, int) or current is None:
+            continue
+        field = current.model_fields.get(part)
+        current = _model_in(field.annotation) if field else None
+    return list(current.model_fields) if current else []
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        if found := _model_in(argument):
+            return found
+    return None
+
+
+def _suggestion(key: str, known: Collection[str]) -> str:
+    close = get_close_matches(key, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(sorted(known))}" if known else ""

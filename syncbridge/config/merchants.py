@@ -1,0 +1,149 @@
+"""`[[merchants]]`: one SCAYLE merchant each, bound to one back end.
+
+The reference of a back-end order is made here too, because its template is configuration and its uniqueness is checked
+when the configuration is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from syncbridge.config.section import CurrencyCode, Name, Section
+
+Backend = Literal["scend"]
+"""The back ends that can be chosen. Adding one means: a member here, a section, and a branch in the bootstrap."""
+
+PLACEHOLDERS = frozenset({"shop", "country", "order_id", "merchant", "warehouse"})
+
+Code = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class WarehouseSettings(Section):
+    """A warehouse as both sides call it."""
+
+    key: Code
+    """SCAYLE's `referenceKey`; it cannot change after creation (SCAYLE contract 8.2, documented)."""
+    code: Code
+    """The back end's own warehouse code."""
+
+
+class BufferSettings(Section):
+    """Units kept back from the shop, per SCAYLE SKU."""
+
+    default: Annotated[int, Field(ge=0)] = 0
+    skus: dict[str, Annotated[int, Field(ge=0)]] = {}
+
+    def of(self, sku: str) -> int:
+        """Units to keep back for this SCAYLE SKU."""
+        return self.skus.get(sku, self.default)
+
+
+class MerchantSettings(Section):
+    """A merchant of the tenant: its warehouses and how its words translate into the back end's."""
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    """SCAYLE's merchant `referenceKey`; also part of the URL that SCAYLE calls, hence the narrow alphabet."""
+    backend: Backend
+    warehouses: Annotated[tuple[WarehouseSettings, ...], Field(min_length=1)]
+    reference_template: Name = "SCY-{shop}-{order_id}"
+    carrier_map: dict[Code, Code] = {}
+    """Back end's carrier code -> SCAYLE carrier key."""
+    service_map: dict[Code, Code] = {}
+    """SCAYLE carrier key -> back end's service code."""
+    default_service: Code | None = None
+    """Service for a SCAYLE carrier that the map does not name. Without it such an order becomes an exception."""
+    sku_map: dict[Code, Code] = {}
+    """SCAYLE SKU -> back end's SKU, where they differ."""
+    buffers: BufferSettings = BufferSettings()
+    currencies: tuple[CurrencyCode, ...] = ()
+    """Currencies this merchant takes; empty means every currency of the shops."""
+
+    @field_validator("reference_template")
+    @classmethod
+    def _template_is_usable(cls, template: str) -> str:
+        fields = placeholders(template)
+        if unknown := sorted(fields - PLACEHOLDERS):
+            raise ValueError(f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(sorted(PLACEHOLDERS))}")
+        if "order_id" not in fields:
+            raise ValueError("must contain {order_id}, or two orders would get the same reference")
+        if re.search(r"[0-9}]\{order_id\}|\{order_id\}[0-9{]", template):
+            raise ValueError("{order_id} needs a separator on both sides, or two orders could get the same reference")
+        return template
+
+    @field_validator("warehouses")
+    @classmethod
+    def _warehouses_are_told_apart(cls, warehouses: tuple[WarehouseSettings, ...]) -> tuple[WarehouseSettings, ...]:
+        for name, values in (
+            ("key", [warehouse.key for warehouse in warehouses]),
+            ("code", [warehouse.code for warehouse in warehouses]),
+        ):
+            if repeated := next((value for value in values if values.count(value) > 1), None):
+                raise ValueError(f"two warehouses have the {name} {repeated!r}")
+        return warehouses
+
+    @field_validator("sku_map")
+    @classmethod
+    def _skus_stay_distinct(cls, sku_map: dict[str, str]) -> dict[str, str]:
+        first: dict[str, str] = {}
+        for ours, theirs in sku_map.items():
+            if theirs in first:
+                raise ValueError(
+                    f"{first[theirs]!r} and {ours!r} both become {theirs!r}: its stock would be sold twice"
+                )
+            first[theirs] = ours
+        return sku_map
+
+    def uses(self, backend: str) -> bool:
+        """Whether this merchant's orders go to the named back end."""
+        return self.backend == backend
+
+    def warehouse(self, key: str) -> WarehouseSettings | None:
+        """The warehouse with this SCAYLE key, or None when the merchant does not have it."""
+        return next((warehouse for warehouse in self.warehouses if warehouse.key == key), None)
+
+    def warehouse_by_code(self, code: str) -> WarehouseSettings | None:
+        """The warehouse with this code in the back end, or None."""
+        return next((warehouse for warehouse in self.warehouses if warehouse.code == code), None)
+
+    def service(self, carrier_key: str | None) -> str | None:
+        """The back end's service for a SCAYLE carrier key; None when nobody decided that."""
+        return self.service_map.get(carrier_key or "", self.default_service)
+
+    def backend_sku(self, sku: str) -> str:
+        """The back end's SKU for a SCAYLE SKU. Never a repair: only what the map says."""
+        return self.sku_map.get(sku, sku)
+
+    def scayle_sku(self, sku: str) -> str:
+        """The SCAYLE SKU for one of the back end."""
+        return next((ours for ours, theirs in self.sku_map.items() if theirs == sku), sku)
+
+    def reference(
+        self, *, shop: str, country: str, order_id: int, warehouse: str, delegation: int = 1
+    ) -> str:
+        """The back-end order's reference: a pure function of order, merchant, warehouse and delegation number.
+
+        `warehouse` is the SCAYLE key. Later delegations that bring new units get `-2`, `-3`: order 7041983 of shop `nb`
+        under the usual template gives `SCY-NB-7041983`, then `SCY-NB-7041983-2`.
+        """
+        if delegation < 1:
+            raise ValueError(f"delegations count from 1, not {delegation}")
+        reference = self.reference_template.format(
+            shop=shop.upper(), country=country.upper(), order_id=order_id, merchant=self.key, warehouse=warehouse
+        )
+        return reference if delegation == 1 else f"{reference}-{delegation}"
+
+
+def placeholders(template: str) -> set[str]:
+    """The names in braces. Raises ValueError for a template that cannot be read."""
+    fields: set[str] = set()
+    for _literal, name, specification, conversion in Formatter().parse(template):
+        if name is None:
+            continue
+        if specification or conversion or not name.isidentifier():
+            raise ValueError(f"{{{name}}} must be a plain name in braces")
+        fields.add(name)
+    return fields

@@ -1,0 +1,82 @@
+"""`[schedule]`, `[limits]`, `[retention]` and `[owners]`: how the deployment runs, whatever the vendors are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from syncbridge.config.section import Days, Seconds, Section
+
+
+class ScheduleSettings(Section):
+    """How often each flow runs, in seconds. Every default has its reason beside it."""
+
+    sweep_seconds: Seconds = 10
+    """Re-enqueues what is due and not leased: this bounds how long a lost message or a dead worker can cost."""
+    order_poll_seconds: Seconds = 60
+    """Finds orders whose delegation never reached us; SCAYLE itself waits a minute before it delegates."""
+    order_status_seconds: Seconds = 300
+    """Quarantines, holds and short closes; the Scend contract suggests five minutes [2.17]."""
+    despatch_pull_seconds: Seconds = 120
+    """Parcels for the shopper and the capture of money; the Scend contract suggests two minutes [2.17]."""
+    catalogue_seconds: Seconds = 86_400
+    """Products change slowly, and the Scend contract suggests nightly [2.17]."""
+    escalate_seconds: Seconds = 60
+    """Exceptions are raised within a minute of our learning the cause."""
+    housekeep_seconds: Seconds = 3_600
+    """Deletes what nobody can need any more; an hour keeps each run short."""
+
+
+class LimitSettings(Section):
+    """Bounds that keep one slow vendor or one bad order from stopping the rest."""
+
+    call_deadline_seconds: Seconds = 20
+    """The longest one vendor call may take, connecting included. Guide value of the design."""
+    lease_seconds: Seconds = 25
+    """How long a claimed row belongs to its worker; must outlast a call."""
+    order_lock_seconds: Seconds = 25
+    """Life of the Redis lock of an order. It saves work and proves nothing: the lease in the ledger decides."""
+    claim_batch: Annotated[int, Field(ge=1, le=50)] = 10
+    """Rows one task claims at once. A message costs Celery about 1 ms (measured), so a backlog is drained in batches."""
+    order_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Part of every quota's burst kept for cancellations and orders. The Scend contract asks for 20 % [2.6]."""
+
+    @model_validator(mode="after")
+    def _work_resumes_within_a_minute(self) -> LimitSettings:
+        if self.lease_seconds <= self.call_deadline_seconds:
+            raise ValueError(
+                f"lease_seconds ({self.lease_seconds:g}) must be longer than call_deadline_seconds "
+                f"({self.call_deadline_seconds:g}), or a slow call loses its row to another worker"
+            )
+        return self
+
+
+class RetentionSettings(Section):
+    """How long what is kept, in days."""
+
+    personal_data_days: Days = 90
+    """Names, addresses and bodies of orders with nothing open any more. Chosen; ask the data protection officer."""
+    inbox_days: Days = 90
+    """Raw messages. Chosen: longer than any vendor repeats them."""
+    attempts_days: Days = 90
+    cursor_history_days: Days = 30
+
+
+class OwnerSettings(Section):
+    """A team that exceptions are handed to."""
+
+    name: str = ""
+    address: str = ""
+    """An e-mail address or a channel, shown with the exception."""
+
+
+class OwnersSettings(Section):
+    """The five teams of the exceptions table. A team without an address still owns its exceptions on the console."""
+
+    ecommerce: OwnerSettings = OwnerSettings(name="E-commerce")
+    warehouse: OwnerSettings = OwnerSettings(name="Warehouse")
+    customer_service: OwnerSettings = OwnerSettings(name="Customer service")
+    finance: OwnerSettings = OwnerSettings(name="Finance")
+    it: OwnerSettings = OwnerSettings(name="IT")
+

@@ -1,0 +1,1 @@
+"""Values and rules of order fulfilment: standard library only, no I/O."""

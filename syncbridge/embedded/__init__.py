@@ -1,0 +1,1 @@
+"""Servers that run inside a deployment of one machine, for a computer with nothing installed."""

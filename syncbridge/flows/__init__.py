@@ -1,0 +1,1 @@
+"""One module per flow. Every flow is idempotent, isolates failures per item, and runs alike from schedule, doorbell or CLI."""

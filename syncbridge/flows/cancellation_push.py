@@ -1,0 +1,125 @@
+"""Cancellation push: close in SCAYLE the units that the warehouse gave up, so that nobody pays for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from syncbridge.domain.errors import VendorError
+from syncbridge.domain.orders import ShopUnitState
+from syncbridge.flows.context import SHOP, Context
+from syncbridge.flows.outward import (
+    BLIND,
+    Found,
+    Prepared,
+    Renewed,
+    Sighting,
+    Summary,
+    Trouble,
+    Unwanted,
+    each,
+    run_writes,
+)
+from syncbridge.ledger import history, orders
+from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.transmissions import Claim
+from syncbridge.ports import UnitCancellation
+
+KIND = "cancellation"
+_GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
+
+
+class CancellationWrite:
+    """The `cancellation` write. Its units are those whose one terminal write it is."""
+
+    kind = KIND
+    target = SHOP
+    harmless_repeat = False
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.lookup_lag = timedelta(seconds=context.configuration.scayle.lookup_lag_seconds)
+        self.landing = timedelta(seconds=context.configuration.scayle.landing_seconds)
+        self._closed_already: dict[int, frozenset[int]] = {}
+
+    def gather(self) -> None:
+        """A cancellation waits for nobody: each needs a read of its own order."""
+
+    def look_up(self, claims: Sequence[Claim]) -> Found:
+        if not self._context.configuration.scayle.order_reading:
+            return {claim.id: BLIND for claim in claims if claim.uncertain}
+        return each(claims, self._look)
+
+    def _look(self, claim: Claim) -> Sighting | None:
+        order = self._context.shop.read_order(claim.order_id)
+        states = {unit.order_item_id: unit for unit in order.units}
+        units = [states.get(item) for item in self._units(claim)]
+        shipped = [
+            f"items[{unit.order_item_id}]: SCAYLE has it as {unit.raw_state}"
+            for unit in units
+            if unit is not None and unit.state in (ShopUnitState.SHIPPED, ShopUnitState.RETURNED)
+        ]
+        if shipped:
+            return Sighting(order, tuple(shipped))
+        gone = frozenset(unit.order_item_id for unit in units if unit is not None and unit.state in _GONE)
+        if units and len(gone) == len(units):
+            return Sighting(order)
+        self._closed_already[claim.id] = gone
+        return None
+
+    def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
+        # SCAYLE takes a cancellation whole or not at all: what it closed by itself is left out.
+        closed = self._closed_already.pop(claim.id, frozenset())
+        units = tuple(unit for unit in self._units(claim) if unit not in closed)
+        if not units:
+            return Unwanted("no unit is left to close")
+        if claim.fulfilment_order_id is None:
+            raise ValueError(f"transmission {claim.id} belongs to no fulfilment order")
+        with self._context.ledger.reading() as connection:
+            shop, country = orders.shop_of(connection, claim.order_id)
+            merchant = orders.part_of(connection, claim.fulfilment_order_id).merchant
+        return Prepared(
+            self._context.shop.compose_cancellation(
+                UnitCancellation(claim.order_id, shop, country, merchant, units)
+            )
+        )
+
+    def renew(self, claim: Claim) -> Unwanted | Renewed | None:
+        """What the warehouse gave up stays given up."""
+        return None
+
+    def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
+        """There was nothing to close."""
+
+    def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
+        """The units were reserved when the intent was recorded."""
+
+    def send(self, body: str) -> Sighting | None:
+        self._context.shop.send_cancellation(body)
+        return None if self._context.configuration.scayle.order_reading else Sighting(None)
+
+    def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
+        history.record(
+            connection, claim.order_id, SHOP, "cancellation_shown", at=at, subject=claim.key
+        )
+
+    def subject(self, claim: Claim) -> str:
+        return f"cancellation:{claim.key}"
+
+    def refusal_kind(self, error: VendorError) -> str:
+        return "cancellation_refused"
+
+    def conflict_kind(self) -> str:
+        return "cancellation_refused"
+
+    def _units(self, claim: Claim) -> tuple[int, ...]:
+        with self._context.ledger.reading() as connection:
+            return orders.units_closed_by(connection, claim.id)
+
+
+def run(context: Context, order_id: int | None = None) -> Summary:
+    """Close every given-up unit that is due, or one order's only."""
+    summary = run_writes(context, CancellationWrite(context), order_id=order_id)
+    if summary.more:
+        context.doorbell.ring("cancellation_push")
+    return summary

@@ -1,0 +1,144 @@
+"""Following a back end's feed: the one way a stored cursor is read and moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from syncbridge.domain.errors import Busy, CursorRefused, VendorError
+from syncbridge.flows.context import Context
+from syncbridge.ledger import feeds
+from syncbridge.ledger.engine import Connection, attempt
+from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
+from syncbridge.ledger.feeds import CursorMoved, Position
+from syncbridge.ports import FeedPage, Row
+
+log = structlog.get_logger(__name__)
+
+Read = Callable[[str | None, datetime | None], Iterator[FeedPage[Row]]]
+Store = Callable[[Connection, tuple[Row, ...], datetime], None]
+
+LOCK_LIFE = timedelta(seconds=60)
+
+
+def follow(context: Context, name: str, read: Read[Row], store: Store[Row]) -> int:
+    """Read a feed from its cursor to its end; each page and its cursor are stored in one transaction.
+
+    A refused cursor restarts with the feed's overlap, or from the beginning. Two readers at once do no harm:
+    rows are idempotent, and the one whose cursor was moved meanwhile stops. Returns the rows read.
+    """
+    with context.coordinator.lock(f"feed:{name}", LOCK_LIFE) as held:
+        if not held:
+            return 0
+        try:
+            count = _restarting(context, name, read, store)
+        except CursorMoved:
+            log.info("feed_read_elsewhere", feed=name)
+            return 0
+        except Busy:
+            raise
+        except VendorError as error:
+            failing(context, name, error)
+            raise
+    well(context, name)
+    return count
+
+
+def row_by_row(
+    connection: Connection,
+    name: str,
+    rows: Sequence[Row],
+    note: Callable[[Row], object],
+    called: Callable[[Row], str],
+    at: datetime,
+) -> None:
+    """Note every row of a page; one that cannot be noted is undone, told to a person, and stops no other."""
+    for row in rows:
+        error = attempt(connection, partial(note, row))
+        if error is not None:
+            defect(connection, f"{name}:{called(row)}", name, error, at)
+
+
+def defect(connection: Connection, subject: str, name: str, error: Exception, at: datetime) -> None:
+    """Tell a person that something which a feed brought cannot be noted."""
+    log.error("defect", feed=name, subject=subject, error=type(error).__name__, exc_info=error)
+    open_exception(
+        connection,
+        "defect",
+        subject[:128],
+        at=at,
+        cause=f"{name}: {type(error).__name__}",
+        evidence={"feed": name, "row": subject, "error": type(error).__name__},
+    )
+
+
+def _restarting(context: Context, name: str, read: Read[Row], store: Store[Row]) -> int:
+    with context.ledger.reading() as connection:
+        start = feeds.position(connection, name)
+    try:
+        return _drain(context, name, read(start.value, None), store, start)
+    except CursorRefused as error:
+        log.warning("cursor_refused", feed=name, snapshot=error.snapshot_needed, code=error.evidence.code)
+        snapshot = error.snapshot_needed
+    with context.ledger.reading() as connection:
+        start = feeds.position(connection, name)
+    overlap = timedelta(seconds=_overlap_seconds(context))
+    since = None if snapshot or start.read_to is None else start.read_to - overlap
+    try:
+        return _drain(context, name, read(None, since), store, start)
+    except CursorRefused:
+        # Even the overlap lies too far back: read everything.
+        return _drain(context, name, read(None, None), store, start)
+
+
+def _drain(
+    context: Context, name: str, pages: Iterator[FeedPage[Row]], store: Store[Row], start: Position
+) -> int:
+    count = 0
+    asked_at = context.now()
+    for page in pages:
+        at = context.now()
+        new = Position(page.cursor, asked_at if page.last else start.read_to)
+        with context.ledger.work() as work:
+            store(work.connection, page.rows, at)
+            feeds.move(work.connection, name, start, new, at=at)
+            work.commit()
+        start = new
+        count += len(page.rows)
+        asked_at = context.now()
+    return count
+
+
+def _overlap_seconds(context: Context) -> float:
+    scend = context.configuration.scend
+    return scend.feed_overlap_seconds if scend is not None else 900.0
+
+
+def failing(context: Context, name: str, error: VendorError) -> None:
+    """Tell a person that a feed cannot be read; its cursor stays where it was."""
+    at = context.now()
+    with context.ledger.work() as work:
+        open_exception(
+            work.connection,
+            "feed_failing",
+            f"feed:{name}",
+            at=at,
+            cause=f"{name}: {type(error).__name__}",
+            evidence={"feed": name, "answer": str(error.evidence), "message": error.message},
+        )
+        work.commit()
+
+
+def well(context: Context, name: str) -> None:
+    """The feed was read to its end: whatever kept us from it is over."""
+    with context.ledger.reading() as connection:
+        trouble = is_open(connection, "feed_failing", f"feed:{name}")
+    if trouble:
+        with context.ledger.work() as work:
+            close_exceptions(
+                work.connection, f"feed:{name}", "feed_failing", at=context.now(), resolution="the feed was read to its end"
+            )
+            work.commit()

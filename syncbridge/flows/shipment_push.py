@@ -1,0 +1,203 @@
+"""Shipment push: tell SCAYLE of each parcel, once. SCAYLE then invoices, captures and mails the customer.
+
+A shipment is acknowledged only when SCAYLE's own order shows its units as shipped under our shipment key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from syncbridge.domain.errors import VendorError
+from syncbridge.domain.orders import ShopOrder, ShopUnit, ShopUnitState
+from syncbridge.flows.context import SHOP, Context
+from syncbridge.flows.outward import (
+    BLIND,
+    Found,
+    Prepared,
+    Renewed,
+    Sighting,
+    Summary,
+    Trouble,
+    Unwanted,
+    each,
+    run_writes,
+)
+from syncbridge.ledger import despatches, history
+from syncbridge.ledger.despatches import ParcelToTell
+from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.exceptions import close_exceptions, open_exception
+from syncbridge.ledger.transmissions import Claim
+from syncbridge.ports import Shipment
+
+KIND = "shipment"
+_GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
+
+
+class ShipmentWrite:
+    """The `shipment` write. SCAYLE has no idempotency key: the order is read before and after."""
+
+    kind = KIND
+    target = SHOP
+    harmless_repeat = False
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.lookup_lag = timedelta(seconds=context.configuration.scayle.lookup_lag_seconds)
+        self.landing = timedelta(seconds=context.configuration.scayle.landing_seconds)
+
+    def gather(self) -> None:
+        """A parcel waits for nobody: each needs a read of its own order."""
+
+    def look_up(self, claims: Sequence[Claim]) -> Found:
+        if not self._context.configuration.scayle.order_reading:
+            return {claim.id: BLIND for claim in claims if claim.uncertain}
+        read: dict[int, ShopOrder] = {}
+
+        def look(claim: Claim) -> Sighting | None:
+            parcel = self._parcel(claim)
+            if claim.order_id not in read:
+                read[claim.order_id] = self._context.shop.read_order(claim.order_id)
+            return _sighting(parcel, read[claim.order_id])
+
+        return each(claims, look)
+
+    def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
+        context = self._context
+        parcel = self._parcel(claim)
+        if not parcel.unit_ids:
+            return Unwanted("the parcel holds no unit of ours any more")
+        merchant = context.merchant(parcel.merchant)
+        carrier = merchant.carrier_map.get(parcel.carrier) if merchant is not None else None
+        if carrier is None:
+            return Trouble(
+                "carrier_unmapped",
+                f"carrier {parcel.carrier} is not mapped",
+                {
+                    "reference": parcel.reference,
+                    "carrier": parcel.carrier,
+                    "field": f"merchants.{parcel.merchant}.carrier_map",
+                    "units": list(parcel.unit_ids),
+                },
+            )
+        at = context.now()
+        with context.ledger.work() as work:
+            wanted = parcel.tracking_number or f"{parcel.number}/{parcel.parcel_ids[0]}"
+            key = despatches.claim_shipment_key(work.connection, parcel.id, wanted, at)
+            work.commit()
+        body = context.shop.compose_shipment(
+            Shipment(
+                order_id=claim.order_id,
+                shop=parcel.shop,
+                country=parcel.country,
+                merchant=parcel.merchant,
+                carrier=carrier,
+                shipment_key=key,
+                despatched_at=parcel.despatched_at,
+                return_ident_code=parcel.return_ident_code,
+                unit_ids=parcel.unit_ids,
+            )
+        )
+        return Prepared(body, parcel)
+
+    def renew(self, claim: Claim) -> Unwanted | Renewed | None:
+        """A parcel that was taken back and that SCAYLE never heard of is not told any more."""
+        with self._context.ledger.reading() as connection:
+            voided = despatches.is_voided(connection, claim.id)
+        return Unwanted("the despatch was voided, and SCAYLE has nothing of it") if voided else None
+
+    def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
+        parcel = despatches.parcel_to_tell(connection, claim.id)
+        despatches.free_units(connection, parcel.id, claim.id, at)
+        close_exceptions(
+            connection,
+            f"despatch:{parcel.despatch_id}",
+            "despatch_voided_after_told",
+            at=at,
+            resolution="SCAYLE was never told of it",
+        )
+
+    def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
+        parcel = prepared.details
+        assert isinstance(parcel, ParcelToTell)
+        if not despatches.close_units(connection, parcel.id, claim.id, at):
+            raise ValueError(f"a unit of parcel {parcel.id} already has its terminal write")
+
+    def send(self, body: str) -> Sighting | None:
+        self._context.shop.send_shipment(body)
+        # Degraded, without reading orders, SCAYLE's acceptance is all the proof there can be.
+        return None if self._context.configuration.scayle.order_reading else Sighting(None)
+
+    def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
+        parcel = despatches.parcel_to_tell(connection, claim.id)
+        units = parcel.unit_ids
+        despatches.close_units(connection, parcel.id, claim.id, at)
+        history.record(
+            connection,
+            claim.order_id,
+            SHOP,
+            "shipment_shown",
+            at=at,
+            subject=parcel.shipment_key or "",
+            units=list(units),
+        )
+        if not parcel.tracking_number:
+            open_exception(
+                connection,
+                "tracking_late",
+                f"despatch:{parcel.despatch_id}",
+                at=at,
+                cause="shipped without a tracking number",
+                evidence={"shipment_key": parcel.shipment_key, "units": list(units)},
+                order_id=claim.order_id,
+            )
+
+    def subject(self, claim: Claim) -> str:
+        return f"shipment:{claim.key}"
+
+    def refusal_kind(self, error: VendorError) -> str:
+        return "shipment_refused"
+
+    def conflict_kind(self) -> str:
+        return "shipment_refused"
+
+    def _parcel(self, claim: Claim) -> ParcelToTell:
+        with self._context.ledger.reading() as connection:
+            return despatches.parcel_to_tell(connection, claim.id)
+
+
+def run(context: Context, order_id: int | None = None) -> Summary:
+    """Tell SCAYLE of every parcel that is due, or of one order's only."""
+    summary = run_writes(context, ShipmentWrite(context), order_id=order_id)
+    if summary.more:
+        context.doorbell.ring("shipment_push")
+    return summary
+
+
+def _sighting(parcel: ParcelToTell, order: ShopOrder) -> Sighting | None:
+    """Compare SCAYLE's order with a parcel: shown, not there yet, or something else happened to its units."""
+    by_id = {unit.order_item_id: unit for unit in order.units}
+    differences: list[str] = []
+    ours = 0
+    for item in parcel.unit_ids:
+        unit = by_id.get(item)
+        if unit is None:
+            differences.append(f"items[{item}]: not in SCAYLE's order")
+        elif _is_shipped_as(unit, parcel.shipment_key):
+            ours += 1
+        elif unit.state in (ShopUnitState.SHIPPED, ShopUnitState.RETURNED):
+            differences.append(f"items[{item}]: SCAYLE has it as {unit.raw_state} under shipment {unit.shipment_key}")
+        elif unit.state in _GONE:
+            differences.append(f"items[{item}]: SCAYLE has it as {unit.raw_state}, but it left the warehouse")
+    if differences:
+        return Sighting(order, tuple(differences))
+    if ours == len(parcel.unit_ids) and ours:
+        return Sighting(order)
+    return None
+
+
+def _is_shipped_as(unit: ShopUnit, shipment_key: str | None) -> bool:
+    """A returned unit was shipped before; a key of another kind means that somebody else shipped it."""
+    if unit.state not in (ShopUnitState.SHIPPED, ShopUnitState.RETURNED) or shipment_key is None:
+        return False
+    return unit.shipment_key in ("", shipment_key)

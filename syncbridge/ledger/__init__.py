@@ -1,0 +1,1 @@
+"""The ledger: SQL is the truth about every order, every outward write and every exception."""

@@ -1,0 +1,115 @@
+"""The exceptions queue: at most one open row per kind and subject; a repeat counts up, the proof closes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from syncbridge.domain.exception_kinds import KINDS, owner_of
+from syncbridge.domain.states import ExceptionState
+from syncbridge.ledger import history
+from syncbridge.ledger.tables import exceptions
+
+log = structlog.get_logger(__name__)
+
+
+def open_exception(
+    connection: Connection,
+    kind: str,
+    subject: str,
+    *,
+    at: datetime,
+    cause: str,
+    evidence: Mapping[str, Any],
+    order_id: int | None = None,
+) -> int:
+    """Open an exception, or count one more occurrence of the open one; return its id.
+
+    `subject` is what it is about ("order:7", "despatch:dsp_1"); `cause` groups what one repair would cure;
+    `evidence` holds ids, codes, fields and ways out, never personal data.
+    """
+    rule = KINDS[kind]
+    codes = frozenset(fault.get("code", "") for fault in evidence.get("faults", ()))
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(exceptions).values(
+        kind=kind,
+        subject=subject,
+        order_id=order_id,
+        owner=owner_of(kind, codes).value,
+        severity=rule.severity.value,
+        state=ExceptionState.OPEN.value,
+        cause=cause[:200],
+        evidence=dict(evidence),
+        occurrences=1,
+        opened_at=at,
+        due_at=at + rule.within,
+        last_seen_at=at,
+    )
+    row = connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["kind", "subject"],
+            index_where=exceptions.c.state != ExceptionState.RESOLVED.value,
+            set_={
+                "occurrences": exceptions.c.occurrences + 1,
+                "last_seen_at": at,
+                "evidence": statement.excluded.evidence,
+                "cause": statement.excluded.cause,
+                "owner": statement.excluded.owner,
+            },
+        ).returning(exceptions.c.id, exceptions.c.occurrences)
+    ).one()
+    if row.occurrences == 1:
+        log.warning("exception_opened", kind=kind, subject=subject, cause=cause, order_id=order_id)
+        if order_id is not None:
+            history.record(
+                connection, order_id, "syncbridge", "exception_opened", at=at, subject=subject, kind=kind, cause=cause
+            )
+    return int(row.id)
+
+
+def close_exceptions(
+    connection: Connection, subject: str, *kinds: str, at: datetime, resolution: str, order_id: int | None = None
+) -> int:
+    """Close the open exceptions of a subject (of the kinds given, or of all) because the proof arrived."""
+    query = update(exceptions).where(
+        exceptions.c.subject == subject, exceptions.c.state != ExceptionState.RESOLVED.value
+    )
+    if kinds:
+        query = query.where(exceptions.c.kind.in_(kinds))
+    closed = connection.execute(
+        query.values(
+            state=ExceptionState.RESOLVED.value, resolved_at=at, resolution=resolution, last_seen_at=at
+        ).returning(exceptions.c.kind, exceptions.c.order_id)
+    ).all()
+    for row in closed:
+        about = row.order_id if row.order_id is not None else order_id
+        if about is not None:
+            history.record(
+                connection, about, "syncbridge", "exception_resolved", at=at, subject=subject, kind=row.kind
+            )
+    return len(closed)
+
+
+def is_open(connection: Connection, kind: str, subject: str) -> bool:
+    """Say whether an exception of this kind is open for the subject."""
+    return (
+        connection.execute(
+            select(exceptions.c.id).where(
+                exceptions.c.kind == kind,
+                exceptions.c.subject == subject,
+                exceptions.c.state != ExceptionState.RESOLVED.value,
+            )
+        ).first()
+        is not None
+    )
+
+
+def was_opened(connection: Connection, kind: str, subject: str) -> bool:
+    """Say whether an exception of this kind was ever opened for the subject, so that a resolved one stays resolved."""
+    query = select(exceptions.c.id).where(exceptions.c.kind == kind, exceptions.c.subject == subject)
+    return connection.execute(query.limit(1)).first() is not None

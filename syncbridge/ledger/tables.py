@@ -1,0 +1,294 @@
+"""The ledger's tables. What each row stands for is said beside it; who may change what is in the query modules."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from syncbridge.ledger.types import Json, RowId, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# One row per SCAYLE order, under SCAYLE's own id. `document` is personal data and erasable.
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("shop", String(16), nullable=False, default=""),
+    Column("country", String(16), nullable=False, default=""),
+    Column("reference_keys", Json, nullable=False),
+    Column("currency", String(3), nullable=False, default=""),
+    Column("total_minor", BigInteger),
+    Column("shop_status", String(64), nullable=False, default=""),
+    Column("source", String(16), nullable=False),
+    Column("document", Text),
+    Column("confirmed_at", UtcDateTime),
+    Column("read_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# One row per order × merchant × warehouse × delegation: what one back end was asked to send.
+fulfilment_orders = Table(
+    "fulfilment_orders",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    Column("merchant", String(64), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("delegation", Integer, nullable=False),
+    Column("reference", String(64), nullable=False, unique=True),
+    Column("account", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("inbox_id", BigInteger),
+    Column("backend_id", String(64)),
+    Column("backend_status", String(32)),
+    Column("backend_raw_status", String(64)),
+    Column("backend_version", Integer),
+    Column("total_minor", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("acknowledged_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("order_id", "merchant", "warehouse", "delegation"),
+    Index("ix_fulfilment_orders_unfinished", "created_at", postgresql_where=text("state IN ('pending', 'sent')"),
+          sqlite_where=text("state IN ('pending', 'sent')")),
+    Index("ix_fulfilment_orders_backend", "account", "backend_status"),
+)
+
+# One row per line sent, so that despatches and returns find the units behind a line number. `cancelled` is how
+# many of its units the back end said it will not send.
+fulfilment_lines = Table(
+    "fulfilment_lines",
+    metadata,
+    Column("fulfilment_order_id", BigInteger, ForeignKey("fulfilment_orders.id"), primary_key=True),
+    Column("line_number", Integer, primary_key=True),
+    Column("sku", String(64), nullable=False),
+    Column("shop_sku", String(200), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("price_minor", BigInteger),
+    Column("cancelled", Integer, nullable=False, default=0),
+)
+
+# One row per SCAYLE order item, which is one unit. `parcel_id` is set while a despatch holds the unit;
+# `closed_by` is the one terminal write (shipment or cancellation) that SCAYLE may ever get for it.
+order_units = Table(
+    "order_units",
+    metadata,
+    Column("order_item_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False, index=True),
+    Column("fulfilment_order_id", BigInteger, ForeignKey("fulfilment_orders.id"), nullable=False, index=True),
+    Column("line_number", Integer),
+    Column("sku", String(200), nullable=False),
+    Column("price_minor", BigInteger),
+    Column("tax_minor", BigInteger),
+    Column("tax_rate", Numeric(7, 5)),
+    Column("state", String(16), nullable=False),
+    Column("parcel_id", BigInteger, ForeignKey("parcels.id"), index=True),
+    Column("closed_by", BigInteger, ForeignKey("transmissions.id"), index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# One row per intended write to a vendor. `due_at` is null when nothing is to be done: finished, or parked with
+# an open exception. `uncertain` says that an earlier attempt may have taken effect.
+transmissions = Table(
+    "transmissions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False, index=True),
+    Column("fulfilment_order_id", BigInteger, ForeignKey("fulfilment_orders.id"), index=True),
+    Column("state", String(16), nullable=False),
+    Column("body", Text),
+    Column("body_version", Integer, nullable=False, default=1),
+    Column("uncertain", Boolean, nullable=False, default=False),
+    Column("due_at", UtcDateTime),
+    Column("lease", String(36)),
+    Column("lease_until", UtcDateTime),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("last_sent_at", UtcDateTime),
+    Column("reason", String(200), nullable=False, default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("target", "kind", "key"),
+    Index("ix_transmissions_due", "target", "kind", "due_at", postgresql_where=text("due_at IS NOT NULL"),
+          sqlite_where=text("due_at IS NOT NULL")),
+)
+
+# One row per call made for a transmission, written before the request leaves.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("transmission_id", BigInteger, ForeignKey("transmissions.id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("outcome", String(32)),
+    Column("status", Integer),
+    Column("code", String(64)),
+    Column("vendor_request_id", String(128)),
+    Column("excerpt", Text),
+)
+
+# One row per despatch of a back end, at its newest version.
+despatches = Table(
+    "despatches",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("despatch_id", String(64), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("fulfilment_order_id", BigInteger, ForeignKey("fulfilment_orders.id"), index=True),
+    Column("version", Integer, nullable=False),
+    Column("carrier", String(64), nullable=False),
+    Column("despatched_at", UtcDateTime, nullable=False),
+    Column("voided_at", UtcDateTime),
+    Column("parcels", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("account", "despatch_id"),
+    Index("ix_despatches_unmatched", "created_at", postgresql_where=text("fulfilment_order_id IS NULL"),
+          sqlite_where=text("fulfilment_order_id IS NULL")),
+)
+
+# One row per parcel that SCAYLE is told of: parcels of one despatch under one tracking number are one row.
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("despatch_row", BigInteger, ForeignKey("despatches.id"), nullable=False, index=True),
+    Column("parcel_ids", Json, nullable=False),
+    Column("tracking_number", String(128), nullable=False),
+    Column("shipment_key", String(128), unique=True),
+    Column("return_ident_code", String(64), nullable=False, unique=True),
+    Column("transmission_id", BigInteger, ForeignKey("transmissions.id"), index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# One row per SKU that a back end knows.
+catalogue_items = Table(
+    "catalogue_items",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("sku", String(200), primary_key=True),
+    Column("active", Boolean, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+# One row per feed. It moves only after what it covers is stored.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("value", Text),
+    Column("read_to", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# One row per message received; `raw` is personal data and erasable. A repeat only counts up.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("source", String(128), nullable=False),
+    Column("message_id", String(128), nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("order_id", BigInteger, index=True),
+    Column("raw", LargeBinary),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("outcome", String(200), nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("source", "message_id"),
+)
+
+# One row per trouble. At most one that is not resolved per subject and kind.
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("order_id", BigInteger, index=True),
+    Column("owner", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("cause", String(200), nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("occurrences", Integer, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("resolution", Text),
+    Index("uq_exceptions_open", "kind", "subject", unique=True, postgresql_where=text("state <> 'resolved'"),
+          sqlite_where=text("state <> 'resolved'")),
+    Index("ix_exceptions_open_owner", "owner", "opened_at", postgresql_where=text("state <> 'resolved'"),
+          sqlite_where=text("state <> 'resolved'")),
+)
+
+# One row per fact about an order, append-only: its time machine.
+history = Table(
+    "history",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("order_id", BigInteger, nullable=False, index=True),
+    Column("system", String(32), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", Json, nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+)
+
+# One row per operator action.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("actor", String(100), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("before", Json, nullable=False),
+    Column("after", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# One row per periodic job and its time slot, so that two schedulers run it once.
+schedule_slots = Table(
+    "schedule_slots",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("slot", BigInteger, primary_key=True),
+    Column("claimed_at", UtcDateTime, nullable=False, index=True),
+)

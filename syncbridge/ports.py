@@ -1,0 +1,260 @@
+"""The narrow Protocols that flows and connectors need; who implements them is bootstrap's business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Generic, Protocol, TypeVar
+
+from syncbridge.domain.backend import BackendDespatch, BackendOrder, CatalogueItem, WebhookEvent
+from syncbridge.domain.orders import Delegation, Fault, FulfilmentRequest, ShopOrder
+
+Row = TypeVar("Row", covariant=True)  # noqa: PLC0105  # the plain name reads better in every signature
+
+
+class Clock(Protocol):
+    """Where "now" comes from: aware UTC."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class FeedPage(Generic[Row]):
+    """One page of a vendor's feed.
+
+    `cursor` is where to resume once this page is stored; `last` says that nothing more waits there now.
+    """
+
+    rows: tuple[Row, ...]
+    cursor: str
+    last: bool
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a vendor answers to "are you there and do you know us". `server_time` shows the clocks' distance."""
+
+    detail: str
+    server_time: datetime | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """One parcel (or several under one tracking number) for the shop; times are aware UTC."""
+
+    order_id: int
+    shop: str
+    country: str
+    merchant: str
+    carrier: str
+    shipment_key: str
+    despatched_at: datetime
+    return_ident_code: str
+    unit_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class UnitCancellation:
+    """Units that will not be sent, for the shop."""
+
+    order_id: int
+    shop: str
+    country: str
+    merchant: str
+    unit_ids: tuple[int, ...]
+
+
+class Shop(Protocol):
+    """The system that sells. Every method may raise a `VendorError` or `Busy`; `compose_*` and `parse_*` are pure.
+
+    A composed body is frozen by the caller and sent as it is, on the first and on every later attempt.
+    """
+
+    def read_order(self, order_id: int) -> ShopOrder:
+        """Read one order; raises NotFound when the shop does not know it."""
+        ...
+
+    def orders_changed(self, since: datetime) -> Iterator[FeedPage[ShopOrder]]:
+        """Yield every order changed at or after `since`, over all configured shops, page by page."""
+        ...
+
+    def parse_delegation(self, raw: bytes, merchant: str) -> Delegation:
+        """Read a delegation call; raises UnreadableMessage where no order id or no unit at all can be read."""
+        ...
+
+    def order_from_delegation(self, raw: bytes) -> ShopOrder:
+        """Map a stored delegation to the canonical order (`complete=False`)."""
+        ...
+
+    def delegation_answer(self, order_id: int) -> dict[str, str]:
+        """Return the acknowledgement body: the same for every repeat."""
+        ...
+
+    def parse_webhook(self, raw: bytes) -> WebhookEvent: ...
+
+    def compose_shipment(self, shipment: Shipment) -> str: ...
+
+    def send_shipment(self, body: str) -> None: ...
+
+    def compose_cancellation(self, cancellation: UnitCancellation) -> str: ...
+
+    def send_cancellation(self, body: str) -> None: ...
+
+    def carriers(self) -> frozenset[str]:
+        """Return the carrier keys that the shop knows."""
+        ...
+
+    def health(self) -> Health: ...
+
+
+@dataclass(frozen=True)
+class BackendTiming:
+    """How late a back end may show what it was sent.
+
+    `lookup_lag`: a record may be missing from look-ups for so long after it was made.
+    `landing`: a request may take effect so long after we gave up on it.
+    """
+
+    lookup_lag: timedelta
+    landing: timedelta
+    unique_references: bool = False
+    """Whether the back end itself recognises a reference it has, so that a repeat has no second effect."""
+
+
+class FulfilmentBackend(Protocol):
+    """A warehouse's system. Every method may raise a `VendorError` or `Busy`, unless it is said to be pure."""
+
+    @property
+    def account(self) -> str:
+        """The name of this back end in the ledger, such as "scend:ACME-UK"."""
+        ...
+
+    @property
+    def timing(self) -> BackendTiming: ...
+
+    def faults(self, request: FulfilmentRequest) -> tuple[Fault, ...]:
+        """Return everything that this back end would refuse or hold about the request. Pure."""
+        ...
+
+    def compose_order(self, request: FulfilmentRequest) -> str:
+        """Return the exact body to send. Pure; the request must have no faults."""
+        ...
+
+    def create_order(self, body: str) -> BackendOrder:
+        """Create the order, whole or not at all. Raises AlreadyExists for a known reference."""
+        ...
+
+    def find_orders(self, references: Sequence[str]) -> dict[str, BackendOrder]:
+        """Look orders up by reference, at most `lookup_batch` at a time; what is not there is left out."""
+        ...
+
+    @property
+    def lookup_batch(self) -> int: ...
+
+    def calls_are_scarce(self) -> bool:
+        """Say whether calls should be saved just now. Never raises."""
+        ...
+
+    def products_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[CatalogueItem]]:
+        """Yield changed products from a cursor, else from an instant, else from the beginning."""
+        ...
+
+    def differences(self, body: str, found: BackendOrder) -> tuple[str, ...]:
+        """Name the fields in which a found order is not what `body` asked for. Pure."""
+        ...
+
+    def orders_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendOrder]]:
+        """Yield changed orders from a cursor, else from an instant, else from the beginning."""
+        ...
+
+    def despatches_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendDespatch]]:
+        """Yield changed despatches from a cursor, else from an instant, else from the beginning."""
+        ...
+
+    def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Return which of the SKUs the back end does not know or no longer serves."""
+        ...
+
+    def verify_webhook(self, headers: Mapping[str, str], raw: bytes, now: datetime) -> WebhookEvent | None:
+        """Return the event if a valid signature covers the raw bytes, else None. Pure."""
+        ...
+
+    def health(self) -> Health: ...
+
+
+class Lane(IntEnum):
+    """Who goes first when a quota is short; a lower number may use more of it."""
+
+    ORDERS = 0
+    DESPATCHES = 1
+    STOCK = 2
+    BULK = 3
+
+
+@dataclass(frozen=True)
+class QuotaReading:
+    """What a vendor's answer says about a quota. Times are relative, so that clocks do not matter.
+
+    `refill_per_second` is set for token buckets; `window` (its whole length) for limits per fixed window, and `resets_in` says
+    when the present window ends. A `limit` of 0 means that the answer names none.
+    """
+
+    limit: int
+    remaining: int
+    window: timedelta | None = None
+    refill_per_second: float | None = None
+    retry_after: timedelta | None = None
+    resets_in: timedelta | None = None
+
+
+class Quota(Protocol):
+    """One limiter per (system, scope), shared by all processes."""
+
+    def take(self, system: str, scope: str, lane: Lane, wait: timedelta) -> None:
+        """Take one call from the quota, waiting at most `wait`; raises Busy when that is not enough."""
+        ...
+
+    def learn(self, system: str, scope: str, reading: QuotaReading) -> None:
+        """Take over what an answer says about the quota."""
+        ...
+
+    def scarce(self, system: str, scope: str) -> bool:
+        """Say whether less than half of the quota's burst is left, so that calls are worth batching."""
+        ...
+
+
+class Breaker(Protocol):
+    """One circuit breaker per system, shared by all processes."""
+
+    def check(self, system: str) -> None:
+        """Raise Busy while the circuit is open; let one probe through when its time has come."""
+        ...
+
+    def succeeded(self, system: str) -> None: ...
+
+    def failed(self, system: str, *, refused: bool = False) -> None:
+        """Count a failure; `refused` (credentials) opens the circuit at once."""
+        ...
+
+
+class Coordinator(Protocol):
+    """Locks shared by all processes. They save work and prove nothing: the ledger decides."""
+
+    def lock(self, name: str, life: timedelta) -> AbstractContextManager[bool]:
+        """Try to hold a lock, without waiting; the context's value says whether we got it.
+
+        With the coordinator out of reach the answer is True: the ledger's leases still hold.
+        """
+        ...
+
+
+class Doorbell(Protocol):
+    """Tells the workers that a flow has work. Losing a ring costs seconds: the sweeper rings again."""
+
+    def ring(self, flow: str, *arguments: str | int) -> None:
+        """Enqueue a flow by name; ids only. Never raises: a lost ring is swept up later."""
+        ...

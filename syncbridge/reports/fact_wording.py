@@ -1,0 +1,90 @@
+"""Facts as sentences for people. What has no wording of its own is spelled out from its fields, so nothing is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from syncbridge.reports.facts import Fact
+
+# Further apart than clocks and polling explain: then both times are worth showing.
+LATE_NEWS = timedelta(seconds=5)
+
+
+def wording(fact: Fact) -> str:
+    """Return the fact in words, with what we learnt late marked as such."""
+    text = _sentence(fact)
+    late = fact.recorded_at - fact.at
+    if late > LATE_NEWS:
+        text += f" [heard {span(late)} later]"
+    return text
+
+
+def span(time: timedelta) -> str:
+    """Return a length of time in its two largest units, such as "3h 05m"."""
+    seconds = max(0, int(time.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 60:
+        return f"{seconds}s"
+    if minutes < 60:
+        return f"{minutes}m {seconds % 60:02d}s"
+    if hours < 48:
+        return f"{hours}h {minutes % 60:02d}m"
+    return f"{days}d {hours % 24:02d}h"
+
+
+def _sentence(fact: Fact) -> str:
+    detail = fact.detail
+    match fact.event:
+        case "message_received":
+            return f"message {detail['message']} came in ({fact.subject}, {detail['bytes']:,} bytes): {detail['outcome']}"
+        case "message_repeated":
+            return f"message {detail['message']} came again: {detail['times']} times in all, this was the last"
+        case "attempt":
+            return _attempt(fact)
+        case "operator_action":
+            return f"{detail['actor']}: {detail['action']}. Reason: {detail['reason'] or 'none given'}"
+        case "order_confirmed":
+            return "order confirmed in the shop"
+        case "exception_opened":
+            return f"exception opened: {detail.get('kind', '')} ({detail.get('cause', '')})"
+        case "exception_resolved":
+            return f"exception resolved: {detail.get('kind', '')}"
+        case _ if {"was", "why"} <= detail.keys():
+            return f"{fact.event.replace('_', ' ')} {fact.subject} (was {detail['was']}): {detail['why']}"
+        case _:
+            return _spelled_out(fact)
+
+
+def _attempt(fact: Fact) -> str:
+    detail = fact.detail
+    outcome = str(detail["outcome"] or "no outcome recorded (yet)").replace("_", " ")
+    circumstances = [
+        f"HTTP {detail['status']}" if detail["status"] is not None else "",
+        str(detail["code"] or ""),
+        f"{detail['seconds']:.2f} s" if detail["seconds"] is not None else "",
+        f"request {detail['vendor_request_id']}" if detail["vendor_request_id"] else "",
+    ]
+    known = ", ".join(one for one in circumstances if one)
+    return f"{detail['write']} {fact.subject}, attempt {detail['number']}: {outcome}" + (f" ({known})" if known else "")
+
+
+def _spelled_out(fact: Fact) -> str:
+    text = fact.event.replace("_", " ")
+    if fact.subject:
+        text += f" {fact.subject}"
+    fields = ", ".join(_fields(fact.detail))
+    return f"{text}: {fields}" if fields else text
+
+
+def _fields(detail: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in detail.items():
+        if value in (None, "", [], {}):
+            continue
+        if isinstance(value, list):
+            few = ", ".join(str(one) for one in value[:4])
+            shown = few if len(value) <= 4 else f"{few}, … ({len(value)} in all)"
+        else:
+            shown = str(value)
+        yield f"{name.replace('_', ' ')} {shown}"

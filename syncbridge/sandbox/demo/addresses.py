@@ -1,0 +1,83 @@
+"""Where everything in a demo listens, and the secrets made for this one run."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+from dataclasses import dataclass, field
+
+HOST = "127.0.0.1"
+MERCHANT = "scend"
+SHOP_KEY = "or"
+COUNTRY = "GB"
+CARRIER = "ROYALMAIL_GB"
+WAREHOUSE = "WH-SCEND-1"
+WAREHOUSE_CODE = "MID1"
+ACCOUNT = "ACME-UK"
+SCAYLE_PATH = "/api/admin/v1"
+SCEND_PATH = "/v1"
+RATE_CAPACITY, RATE_PER_SECOND = 300, 20
+"""Scend's documented 120 and 2 calls a second would need more than three minutes for this day."""
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _webhook_secret() -> str:
+    """Return a secret in Scend's form: `whsec_` and base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Free ports of loopback, found at once so that no two are the same, and generated secrets."""
+
+    scayle_port: int
+    scend_port: int
+    web_port: int
+    flower_port: int
+    scayle_token: str = field(default_factory=_secret)
+    scend_token: str = field(default_factory=_secret)
+    control_token: str = field(default_factory=_secret)
+    inbound_user: str = "scayle"
+    inbound_password: str = field(default_factory=_secret)
+    webhook_secret: str = field(default_factory=_webhook_secret)
+    flower_password: str = field(default_factory=_secret)
+
+    @property
+    def scayle(self) -> str:
+        """The SCAYLE stand-in, without a path."""
+        return f"http://{HOST}:{self.scayle_port}"
+
+    @property
+    def scend(self) -> str:
+        """The Scend stand-in, without a path."""
+        return f"http://{HOST}:{self.scend_port}"
+
+    @property
+    def web(self) -> str:
+        """Our own web process."""
+        return f"http://{HOST}:{self.web_port}"
+
+    @property
+    def flower(self) -> str:
+        """Flower, which asks for user `demo` and the generated password."""
+        return f"http://{HOST}:{self.flower_port}"
+
+    def inbound(self, path: str) -> str:
+        """The address that SCAYLE calls, with its credentials, as the vendor keeps them in the URL."""
+        return f"http://{self.inbound_user}:{self.inbound_password}@{HOST}:{self.web_port}{path}"
+
+
+def find_addresses() -> Addresses:
+    """Find four free ports."""
+    probes = [socket.socket() for _ in range(4)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return Addresses(*(int(probe.getsockname()[1]) for probe in probes))
+    finally:
+        for probe in probes:
+            probe.close()

@@ -1,0 +1,298 @@
+"""The demo's files: configuration, environment and process list, in one private folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncbridge.sandbox.demo.addresses import (
+    ACCOUNT,
+    CARRIER,
+    COUNTRY,
+    HOST,
+    MERCHANT,
+    RATE_CAPACITY,
+    RATE_PER_SECOND,
+    SCAYLE_PATH,
+    SCEND_PATH,
+    SHOP_KEY,
+    WAREHOUSE,
+    WAREHOUSE_CODE,
+    Addresses,
+)
+
+QUEUES = "cancellations,orders,despatches,returns,stock,finance,housekeeping"
+
+CARRIERS = ("ROYAL_MAIL", "PARCELFORCE", "DPD_UK", "EVRI", "YODEL", "DHL", "UPS", "FEDEX", "OTHER")
+"""What Scend may send with (contract 2.13)."""
+
+CONFIGURATION = """\
+# Written by `syncbridge demo` for one run. Times are shortened, so that a day takes minutes; nothing else differs.
+
+[scayle]
+base_url = "{scayle}{scayle_path}"
+poll_grace_seconds = 8
+delegation_delay_margin_seconds = 5
+
+[[scayle.shops]]
+key = "{shop}"
+country = "{country}"
+currencies = ["GBP"]
+default = true
+
+[[merchants]]
+key = "{merchant}"
+backend = "scend"
+warehouses = [{{ key = "{warehouse}", code = "{warehouse_code}" }}]
+# The warehouse chooses a service that goes to the country.
+service_map = {{ {carrier} = "AUTO" }}
+
+[merchants.carrier_map]
+{carrier_map}
+
+[scend]
+base_url = "{scend}{scend_path}"
+account_code = "{account}"
+rate_capacity = {rate_capacity}
+rate_per_second = {rate_per_second}
+lookup_lag_seconds = 1
+landing_seconds = 3
+
+[scend.customs]
+incoterm = "DAP"
+
+[schedule]
+sweep_seconds = 2
+order_poll_seconds = 10
+order_status_seconds = 5
+despatch_pull_seconds = 4
+escalate_seconds = 5
+
+[limits]
+call_deadline_seconds = 8
+lease_seconds = 10
+order_lock_seconds = 10
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process that the supervisor keeps alive. `count` of it run side by side, numbered from 0.
+
+    `start_retries`: how often it may fail to stay up for a second before it is given up.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    count: int = 1
+    stop_seconds: int = 10
+    start_retries: int = 3
+
+
+class Stage:
+    """The folder of one demo: everything in it is readable by its owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        self.logs = self.folder / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self.redis = self.folder / "redis"
+        self.programs_folder = self.folder / "programs"
+        self.programs_folder.mkdir(exist_ok=True)
+
+    @property
+    def configuration(self) -> Path:
+        """The TOML file."""
+        return self.folder / "syncbridge.toml"
+
+    @property
+    def supervisor_configuration(self) -> Path:
+        """The supervisor's file."""
+        return self.folder / "supervisor.conf"
+
+    @property
+    def socket(self) -> Path:
+        """Where the supervisor listens to us."""
+        return self.folder / "supervisor.sock"
+
+    def write_configuration(self, addresses: Addresses) -> None:
+        """Write the TOML file."""
+        text = CONFIGURATION.format(
+            scayle=addresses.scayle,
+            scayle_path=SCAYLE_PATH,
+            scend=addresses.scend,
+            scend_path=SCEND_PATH,
+            shop=SHOP_KEY,
+            country=COUNTRY,
+            merchant=MERCHANT,
+            warehouse=WAREHOUSE,
+            warehouse_code=WAREHOUSE_CODE,
+            account=ACCOUNT,
+            rate_capacity=RATE_CAPACITY,
+            rate_per_second=RATE_PER_SECOND,
+            carrier=CARRIER,
+            carrier_map="\n".join(f'{carrier} = "{CARRIER}"' for carrier in CARRIERS),
+        )
+        self._write(self.configuration, text)
+
+    def environment(self, addresses: Addresses, redis_url: str) -> dict[str, str]:
+        """Return what our processes get beyond the usual environment; settings of the caller's own are kept out."""
+        return {
+            "SYNCBRIDGE_CONFIG": str(self.configuration),
+            "SYNCBRIDGE_STATE_DIR": str(self.folder),
+            "DATABASE_URL": f"sqlite:///{self.folder / 'ledger.sqlite3'}",
+            "REDIS_URL": redis_url,
+            "SYNCBRIDGE_LOG_FORMAT": "json",
+            "SYNCBRIDGE_LOG_LEVEL": "INFO",
+            "ALERT_URLS": "",
+            "SCAYLE_ACCESS_TOKEN": addresses.scayle_token,
+            "SCAYLE_INBOUND_USERNAME": addresses.inbound_user,
+            "SCAYLE_INBOUND_PASSWORD": addresses.inbound_password,
+            "SCEND_API_TOKEN": addresses.scend_token,
+            "SCEND_WEBHOOK_SECRET": addresses.webhook_secret,
+            "FLOWER_BASIC_AUTH": f"demo:{addresses.flower_password}",
+            "FLOWER_READ_ONLY": "true",
+            "PORT": str(addresses.web_port),
+            # The platform's stop signal becomes Celery's soft shutdown.
+            "REMAP_SIGTERM": "SIGQUIT",
+        }
+
+    def write_supervisor(self) -> None:
+        """Write the supervisor's own part; programs are added as they are needed."""
+        text = f"""\
+[unix_http_server]
+file={self.socket}
+chmod=0600
+
+[supervisord]
+logfile={self.logs / "supervisor.log"}
+pidfile={self.folder / "supervisor.pid"}
+childlogdir={self.logs}
+nodaemon=true
+silent=true
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[include]
+files = {self.programs_folder}/*.conf
+"""
+        self._write(self.supervisor_configuration, text)
+
+    def write_programs(
+        self, name: str, programs: tuple[Program, ...], environment: Mapping[str, str]
+    ) -> None:
+        """Write one file of programs, which the supervisor reads when told to."""
+        sections = [_section(program, environment, self.logs) for program in programs]
+        self._write(self.programs_folder / f"{name}.conf", "\n".join(sections))
+
+    def log_texts(self) -> dict[str, str]:
+        """Return every log by name."""
+        return {
+            f"logs/{path.name}": path.read_text(encoding="utf-8", errors="replace")
+            for path in sorted(self.logs.glob("*.log"))
+        }
+
+    def redis_texts(self) -> dict[str, str]:
+        """Return Redis's append-only files: everything that was ever written to it, also what is gone again."""
+        return {
+            f"redis/{path.name}": path.read_text(encoding="utf-8", errors="replace")
+            for path in sorted(self.redis.rglob("*.aof"))
+        }
+
+    def last_words(self, program: str, lines: int = 12) -> str:
+        """Return the end of a program's log."""
+        found = sorted(self.logs.glob(f"{program}*.log"))
+        text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
+        return "\n".join(text.splitlines()[-lines:]) or "it said nothing"
+
+    def _write(self, path: Path, text: str) -> None:
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def stand_ins(addresses: Addresses, seed: int) -> tuple[Program, ...]:
+    """Return the vendors' processes."""
+    common = f"--host {HOST} --control-token {addresses.control_token} --seed {seed}"
+    scayle = (
+        f"--port {addresses.scayle_port} --token {addresses.scayle_token} --base-path {SCAYLE_PATH} {common}"
+    )
+    scend = f"--port {addresses.scend_port} --token {addresses.scend_token} --base-path {SCEND_PATH} {common}"
+    return (
+        Program("scayle", _python("syncbridge.sandbox.scayle", scayle)),
+        Program("scend", _python("syncbridge.sandbox.scend", f"{scend} --account {ACCOUNT}")),
+    )
+
+
+def web(addresses: Addresses) -> Program:
+    """Return the process that vendors call."""
+    options = (
+        f"syncbridge.web.wsgi:app --bind {HOST}:{addresses.web_port} --worker-class gthread --workers 2 --threads 8 "
+        "--timeout 30 --graceful-timeout 5 --keep-alive 65 --no-control-socket"
+    )
+    return Program("web", _python("gunicorn", options))
+
+
+def workers(events: bool) -> Program:
+    """Return two workers that take every queue. `events` feeds Flower, at half of Celery's top speed."""
+    options = (
+        f"-A tasks.app worker --pool prefork --concurrency 2 --queues {QUEUES} --hostname worker%(process_num)d@%%h "
+        "--without-gossip --without-mingle --loglevel INFO"
+    )
+    # Celery's soft shutdown waits out its whole 15 s; when the demo stops them, nobody needs their work any more.
+    command = _python("celery", f"{options} --events" if events else options)
+    return Program("worker", command, count=2, stop_seconds=3)
+
+
+def beat(stage: Stage) -> Program:
+    """Return the clock that starts flows on time."""
+    options = "-A tasks.app beat --pidfile= --loglevel INFO --schedule"
+    return Program("beat", _python("celery", options, str(stage.folder / "beat")))
+
+
+def flower(addresses: Addresses) -> Program:
+    """Return the look into the queues, behind a password."""
+    options = f"-A tasks.app flower --address={HOST} --port={addresses.flower_port}"
+    closed = Path(__file__).parents[3] / "deploy" / "flowerconfig.py"
+    more = (f"--conf={closed}",) if closed.is_file() else ()
+    return Program("flower", _python("celery", options, *more))
+
+
+def _python(module: str, options: str, *more: str) -> tuple[str, ...]:
+    """Return a command of this interpreter; `options` is split at blanks, `more` is not."""
+    return (sys.executable, "-m", module, *options.split(), *more)
+
+
+def _section(program: Program, environment: Mapping[str, str], logs: Path) -> str:
+    numbered = program.count > 1
+    name = f"{program.name}-%(process_num)d" if numbered else "%(program_name)s"
+    variables = ",".join(f'{key}="{value.replace("%", "%%")}"' for key, value in environment.items())
+    return f"""\
+[program:{program.name}]
+command={" ".join(_quoted(part) for part in program.command)}
+process_name={name}
+numprocs={program.count}
+environment={variables}
+autostart=true
+autorestart=true
+startsecs=1
+startretries={program.start_retries}
+stopsignal=TERM
+stopwaitsecs={program.stop_seconds}
+stopasgroup=false
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={logs}/{name if numbered else program.name}.log
+stdout_logfile_maxbytes=0
+"""
+
+
+def _quoted(part: str) -> str:
+    return part if part.isascii() and not any(sign in part for sign in " \"'\\;") else f'"{part}"'

@@ -1,0 +1,207 @@
+"""The two stand-ins as the demo sets them up and watches them: through their control planes and their APIs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from syncbridge.sandbox.demo.addresses import (
+    ACCOUNT,
+    CARRIER,
+    COUNTRY,
+    MERCHANT,
+    RATE_CAPACITY,
+    RATE_PER_SECOND,
+    SHOP_KEY,
+    WAREHOUSE,
+    WAREHOUSE_CODE,
+    Addresses,
+)
+from syncbridge.sandbox.demo.mischief import WEBHOOK_TROUBLE, scayle_faults, scend_faults
+from syncbridge.sandbox.demo.processes import DemoFailed
+from syncbridge.sandbox.judge import given_up_orders
+from syncbridge.sandbox.records import (
+    OPEN,
+    SHOP_SECTIONS,
+    WAREHOUSE_SECTIONS,
+    ShopRecord,
+    WarehouseRecord,
+    read_shop,
+    read_warehouse,
+)
+from syncbridge.sandbox.replay import ControlPlane, ReplayRefused, products, stock
+from syncbridge.sandbox.replay_order import Replay
+
+READY_SECONDS = 20.0
+
+SCAYLE_EVENTS = ("order-confirmed", "order-delegated", "order-package-shipped", "order-cancelled")
+
+SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated")
+
+PACE: dict[str, Any] = {
+    # A minute between payment and delegation, and minutes between its repeats, would make a long demo.
+    "delegationDelaySeconds": 1.0,
+    "delegationTimeScale": 0.02,
+    "webhookTimeScale": 0.05,
+}
+"""Settings of the SCAYLE stand-in that shorten waiting and change nothing else."""
+
+WAREHOUSE_PACE: dict[str, Any] = {
+    "rateCapacity": RATE_CAPACITY,
+    "ratePerSecond": RATE_PER_SECOND,
+    "webhookTimeScale": 0.2,
+    "autoProgress": {"enabled": True, "speed": 2.0, "shortPickShare": 0.05, "partialShare": 0.15},
+}
+"""Settings of the Scend stand-in: its warehouse works by itself, quickly, and not without trouble."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How far things are, in orders and units."""
+
+    delegated: int
+    on_scend: int
+    despatches: int
+    shipments: int
+    units: int
+    open_units: int
+    faults: int
+
+
+class Vendors:
+    """Both control planes. Use as a context manager."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self.scayle = ControlPlane(addresses.scayle, addresses.control_token)
+        self.scend = ControlPlane(addresses.scend, addresses.control_token)
+
+    def __enter__(self) -> Vendors:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.scayle.close()
+        self.scend.close()
+
+    def wait_until_ready(self) -> None:
+        """Return when both answer. Raises DemoFailed."""
+        deadline = time.monotonic() + READY_SECONDS
+        for name, plane in (("SCAYLE", self.scayle), ("Scend", self.scend)):
+            while True:
+                try:
+                    plane.call("GET", "/clock")
+                    break
+                except ReplayRefused as error:
+                    if time.monotonic() > deadline:
+                        raise DemoFailed(f"the {name} stand-in does not answer: {error}") from error
+                    time.sleep(0.1)
+
+    def set_up(self, work: Replay, seed: int) -> None:
+        """Make the tenant and the account, with everything that both sell and hold."""
+        addresses = self._addresses
+        self.scayle.call("PUT", "/settings", PACE)
+        hooks = [
+            {"event": event, "version": 1, "url": addresses.inbound("/scayle/webhooks")}
+            for event in SCAYLE_EVENTS
+        ]
+        merchant = {
+            "referenceKey": MERCHANT,
+            "warehouses": [WAREHOUSE],
+            "carriers": [{"carrier": CARRIER, "countryCode": COUNTRY}],
+            "orderDelegationUrl": addresses.inbound(f"/scayle/{MERCHANT}/orders"),
+            "cancellationUrl": addresses.inbound(f"/scayle/{MERCHANT}/cancellations"),
+        }
+        self.scayle.call(
+            "POST",
+            "/seed",
+            {
+                "warehouses": [{"referenceKey": WAREHOUSE}],
+                "carriers": [{"key": CARRIER, "trackingUrl": "https://track.example/{shipmentKey}"}],
+                "shops": [
+                    {
+                        "key": SHOP_KEY,
+                        "countries": [
+                            {
+                                "countryCode": COUNTRY,
+                                "currencyCode": "GBP",
+                                "warehouses": [{"referenceKey": WAREHOUSE, "priority": 1}],
+                            }
+                        ],
+                    }
+                ],
+                "merchants": [merchant],
+                "webhooks": hooks,
+            },
+        )
+        automatic = {**WAREHOUSE_PACE["autoProgress"], "seed": seed}
+        self.scend.call("PUT", "/settings", {**WAREHOUSE_PACE, "autoProgress": automatic})
+        self.scend.call(
+            "POST",
+            "/seed",
+            {
+                "accounts": [{"accountCode": ACCOUNT, "warehouses": [WAREHOUSE_CODE]}],
+                "products": products(work),
+                "stock": stock(work, WAREHOUSE_CODE),
+            },
+        )
+        subscription = {
+            "accountCode": ACCOUNT,
+            "url": f"{addresses.web}/scend/webhooks/{ACCOUNT}",
+            "topics": list(SCEND_TOPICS),
+            "secret": addresses.webhook_secret,
+        }
+        self.scend.call("POST", "/webhooks/subscriptions", subscription)
+
+    def make_trouble(self, seed: int) -> None:
+        """Plan the seeded mix of faults."""
+        self.scayle.call("POST", "/faults", scayle_faults(seed))
+        self.scayle.call("PUT", "/settings", WEBHOOK_TROUBLE)
+        self.scend.call("POST", "/faults", scend_faults(seed))
+
+    def end_trouble(self) -> None:
+        """Forget the faults that are still planned, so that the day can end."""
+        calm = {
+            "webhookDuplicateProbability": 0.0,
+            "webhookDropProbability": 0.0,
+            "webhookShuffleSeconds": 0.0,
+        }
+        self.scayle.call("DELETE", "/faults")
+        self.scayle.call("PUT", "/settings", calm)
+        self.scend.call("DELETE", "/faults")
+
+    def repeat_delegation(self, order_id: int, times: int) -> None:
+        """Let SCAYLE delegate the same order again, all at once."""
+        self.scayle.call("POST", f"/orders/{order_id}/redelegate", {"times": times})
+
+    def look(self) -> Sight:
+        """Count, cheaply."""
+        shop, warehouse = self.scayle.call("GET", "/summary"), self.scend.call("GET", "/summary")
+        by_status: dict[str, int] = shop["unitsByStatus"]
+        return Sight(
+            delegated=int(shop["delegationsByState"].get("acknowledged", 0)),
+            on_scend=int(warehouse["orders"]["total"]),
+            despatches=int(warehouse["despatches"]["total"]),
+            shipments=int(shop["shipments"]),
+            units=int(shop["units"]),
+            open_units=sum(count for status, count in by_status.items() if status in OPEN),
+            faults=sum(shop["faultsInjected"].values()) + sum(warehouse["faultsInjected"].values()),
+        )
+
+    def given_up(self) -> frozenset[int]:
+        """Return the orders of which the warehouse gave up units so far."""
+        dump = self.scend.call("GET", "/state", section=WAREHOUSE_SECTIONS)
+        return given_up_orders(read_warehouse(dump))
+
+    def records(self) -> tuple[ShopRecord, WarehouseRecord]:
+        """Return everything that both know."""
+        return (
+            read_shop(
+                self.scayle.call("GET", "/state", section=SHOP_SECTIONS),
+                list(self.scayle.pages("/journal", "requests")),
+            ),
+            read_warehouse(
+                self.scend.call("GET", "/state", section=WAREHOUSE_SECTIONS),
+                list(self.scend.pages("/journal", "requests")),
+            ),
+        )

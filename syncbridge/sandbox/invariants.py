@@ -1,0 +1,340 @@
+"""I1 to I4 and I7: what must hold of orders and units, told from the vendors' own records alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from syncbridge.sandbox.records import (
+    CANCELLED_BY_MERCHANT,
+    CANCELLED_BY_SHOP,
+    OPEN,
+    RETURNED,
+    SHIPPED,
+    OpenException,
+    ShopRecord,
+    ShopUnit,
+    WarehouseOrder,
+    WarehouseRecord,
+)
+from syncbridge.sandbox.score import Score, Violation, score
+
+CONFIRMED_STATES = frozenset({"CONFIRMED", "DELEGATED", "SHIPPED", "INVOICED"})
+"""States of a SCAYLE order from which on it is real (SCAYLE contract 4.4), as the stand-in names them."""
+
+
+def no_loss(
+    shop: ShopRecord, warehouse: WarehouseRecord, exceptions: Sequence[OpenException], merchant: str
+) -> Score:
+    """I1: every unit delegated and not cancelled is on a live order, or under an exception that names its order."""
+    violations = []
+    counted = 0
+    for order_id in shop.by_order:
+        ours = [unit for unit in owed_units(shop, order_id, merchant) if unit.status not in _CANCELLED]
+        counted += len(ours)
+        if not ours or _named(exceptions, order_id):
+            continue
+        missing = Counter(unit.sku for unit in ours)
+        for order in warehouse.by_shop_order.get(order_id, ()):
+            if order.is_live:
+                # What the warehouse closed short is held no more: the shop has to be told, or a person.
+                for line in order.lines:
+                    missing[line.sku] -= line.ordered - line.cancelled
+        lost = {sku: count for sku, count in missing.items() if count > 0}
+        if lost:
+            violations.append(
+                Violation(_order(shop, order_id), f"on no live order and under no exception: {_skus(lost)}")
+            )
+    return score("I1", "No loss", counted, violations)
+
+
+def lost_orders(result: Score) -> int:
+    """How many orders a score of I1 finds short."""
+    return len({one.subject for one in result.violations})
+
+
+def no_duplicate(shop: ShopRecord, warehouse: WarehouseRecord) -> Score:
+    """I2: no unit is on two live orders; each has at most one shipment, capture, return and refund."""
+    violations = list(_ordered_twice(shop, warehouse))
+    for unit in shop.units:
+        for what, count in (
+            ("shipments", len(unit.shipments)),
+            ("captures", unit.captures),
+            ("returns", unit.returns),
+            ("refunds", unit.refunds),
+        ):
+            if count > 1:
+                violations.append(Violation(_unit(shop, unit), f"{count} {what}"))
+    for reference, count in Counter(order.reference for order in warehouse.orders).items():
+        if count > 1:
+            violations.append(Violation(f"reference {reference}", f"{count} orders of Scend bear it"))
+    return score("I2", "No duplicate", len(shop.units), violations)
+
+
+def _ordered_twice(shop: ShopRecord, warehouse: WarehouseRecord) -> Iterator[Violation]:
+    for order_id, orders in warehouse.by_shop_order.items():
+        sold = Counter(unit.sku for unit in shop.by_order.get(order_id, ()))
+        surplus = {sku: count - sold[sku] for sku, count in _held(orders).items() if count > sold[sku]}
+        if surplus and sold:
+            names = ", ".join(order.reference for order in orders if order.is_live)
+            yield Violation(
+                _order(shop, order_id), f"more units on live orders than sold: {_skus(surplus)} ({names})"
+            )
+
+
+def nothing_from_nowhere(shop: ShopRecord, warehouse: WarehouseRecord, merchant: str) -> Score:
+    """I3: every Scend order, shipment and cancellation has a cause in the other vendor's records."""
+    violations = []
+    for order in warehouse.orders:
+        order_id = order.order_id
+        sold = Counter(
+            unit.sku for unit in shop.by_order.get(order_id or -1, ()) if unit.merchant == merchant
+        )
+        if order_id is None or not sold:
+            violations.append(
+                Violation(f"Scend order {order.reference}", "no SCAYLE order of this merchant is behind it")
+            )
+            continue
+        strange = {sku: count - sold[sku] for sku, count in order.units().items() if count > sold[sku]}
+        if strange:
+            violations.append(Violation(f"Scend order {order.reference}", f"nobody bought {_skus(strange)}"))
+    violations += _shipments_without_despatch(shop, warehouse, merchant)
+    violations += _cancellations_without_cause(shop, warehouse)
+    counted = (
+        len(warehouse.orders) + len(shop.shipments) + sum(1 for unit in shop.units if unit.cancellations)
+    )
+    return score("I3", "Nothing from nowhere", counted, violations)
+
+
+def _shipments_without_despatch(
+    shop: ShopRecord, warehouse: WarehouseRecord, merchant: str
+) -> Iterator[Violation]:
+    parcels: defaultdict[int, dict[str, Counter[str]]] = defaultdict(dict)
+    order_of = {order.reference: order.order_id for order in warehouse.orders}
+    for despatch in warehouse.despatches:
+        order_id = order_of.get(despatch.reference)
+        if order_id is None:
+            continue
+        for parcel in despatch.parcels:
+            for key in (parcel.tracking, f"{despatch.despatch_number}/{parcel.number}"):
+                if key:
+                    content = parcels[order_id].setdefault(key, Counter())
+                    content.update(parcel.units)
+    told_before = _tracking_numbers_in(warehouse.facts)
+    for shipment in shop.shipments:
+        shipped = [shop.by_item[number] for number in shipment.item_ids if number in shop.by_item]
+        if any(unit.merchant != merchant for unit in shipped):
+            continue
+        units = Counter(unit.sku for unit in shipped)
+        known = parcels.get(shipment.order_id, {})
+        held = known.get(shipment.key, known.get(_without_suffix(shipment.key)))
+        subject = f"{_order(shop, shipment.order_id)} shipment {shipment.key}"
+        if held is None:
+            if shipment.key not in told_before and _without_suffix(shipment.key) not in told_before:
+                yield Violation(subject, "Scend never sent such a parcel for this order")
+            continue
+        surplus = {sku: count - held[sku] for sku, count in units.items() if count > held[sku]}
+        if surplus:
+            yield Violation(subject, f"the parcel did not hold {_skus(surplus)}")
+
+
+def _cancellations_without_cause(shop: ShopRecord, warehouse: WarehouseRecord) -> Iterator[Violation]:
+    for order_id, units in shop.by_order.items():
+        cancelled = Counter(unit.sku for unit in units if unit.status in CANCELLED_BY_MERCHANT)
+        if not cancelled:
+            continue
+        given_up: Counter[str] = Counter()
+        for order in warehouse.by_shop_order.get(order_id, ()):
+            for line in order.lines:
+                given_up[line.sku] += line.cancelled if order.is_live else line.ordered
+        surplus = {sku: count - given_up[sku] for sku, count in cancelled.items() if count > given_up[sku]}
+        if surplus:
+            yield Violation(
+                _order(shop, order_id), f"cancelled by the merchant, not by the warehouse: {_skus(surplus)}"
+            )
+
+
+def units_conserve(
+    shop: ShopRecord, warehouse: WarehouseRecord, exceptions: Sequence[OpenException]
+) -> Score:
+    """I4: every unit is in exactly one state, and both vendors mean the same by it."""
+    violations = [
+        Violation(_unit(shop, unit), contradiction)
+        for unit in shop.units
+        if (contradiction := _contradiction(unit)) is not None
+    ]
+    despatched: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for order in warehouse.orders:
+        if order.order_id is not None:
+            for line in order.lines:
+                despatched[order.order_id][line.sku] += line.despatched
+    for order_id, gone in despatched.items():
+        told = Counter(unit.sku for unit in shop.by_order.get(order_id, ()) if unit.shipments)
+        if told != +gone and not _named(exceptions, order_id):
+            short = {sku: gone[sku] - told[sku] for sku in gone | told if gone[sku] > told[sku]}
+            over = {sku: told[sku] - gone[sku] for sku in gone | told if told[sku] > gone[sku]}
+            text = "; ".join(
+                part
+                for part in (
+                    f"sent by Scend, open in SCAYLE: {_skus(short)}" if short else "",
+                    f"shipped in SCAYLE, never sent by Scend: {_skus(over)}" if over else "",
+                )
+                if part
+            )
+            violations.append(Violation(_order(shop, order_id), text))
+    return score("I4", "Units conserve", len(shop.units), violations)
+
+
+def _contradiction(unit: ShopUnit) -> str | None:
+    shipped, cancelled = len(unit.shipments), unit.cancellations
+    if unit.status in OPEN:
+        return "open, and yet shipped or cancelled" if shipped or cancelled else None
+    if unit.status in SHIPPED:
+        return (
+            None
+            if shipped and not cancelled
+            else f"{unit.status} with {shipped} shipments, {cancelled} cancellations"
+        )
+    if unit.status in RETURNED:
+        return (
+            None if shipped and unit.returns else f"returned with {shipped} shipments, {unit.returns} returns"
+        )
+    if unit.status in CANCELLED_BY_MERCHANT | CANCELLED_BY_SHOP:
+        return "cancelled and shipped" if shipped else None
+    return f"unknown status {unit.status!r}"
+
+
+def forward_only(shop: ShopRecord, history: Sequence[Mapping[str, Any]] = ()) -> Score:
+    """I7: nothing moves backwards: no fact about a unit in SCAYLE, no row of the ledger.
+
+    `history` may give the ledger's transitions as `{"subject", "from", "to", "reason"}`; a step backwards needs a reason.
+    """
+    violations: list[Violation] = []
+    counted = 0
+    unit_rank: dict[int, tuple[int, str]] = {}
+    order_rank: dict[int, tuple[int, str]] = {}
+    for fact in shop.facts:
+        kind = str(fact.get("fact", ""))
+        state = str(fact.get("to", "")) if kind == "order.state" else ""
+        if state in _ORDER_RANK:
+            counted += 1
+            order_id = int(fact.get("orderId", 0))
+            violations += _step_back(order_rank, order_id, _ORDER_RANK[state], state, _order(shop, order_id))
+        for word, rank in _UNIT_RANK.items():
+            if word in kind:
+                for number in _item_ids(fact):
+                    counted += 1
+                    violations += _step_back(unit_rank, number, rank, kind, f"unit {number}")
+                break
+    for step in history:
+        counted += 1
+        before_rank, after_rank = (
+            _LEDGER_RANK.get(str(step.get("from"))),
+            _LEDGER_RANK.get(str(step.get("to"))),
+        )
+        if before_rank is None or after_rank is None or step.get("reason"):
+            continue
+        if after_rank < before_rank:
+            text = f"from {step.get('from')} back to {step.get('to')} without a reason"
+            violations.append(Violation(str(step.get("subject")), text))
+    return score("I7", "Forward only", counted, violations)
+
+
+def owed_units(shop: ShopRecord, order_id: int, merchant: str) -> list[ShopUnit]:
+    """Return the units that SCAYLE gave away for sure: delegated with a 201, or of an order that it confirmed."""
+    units = [unit for unit in shop.by_order.get(order_id, ()) if unit.merchant == merchant]
+    if shop.states.get(order_id) in CONFIRMED_STATES:
+        return units
+    taken = {
+        number
+        for call in shop.calls
+        if call.order_id == order_id and call.status == 201 and call.merchant == merchant
+        for number in call.item_ids
+    }
+    return [unit for unit in units if unit.item_id in taken]
+
+
+_CANCELLED = CANCELLED_BY_SHOP | CANCELLED_BY_MERCHANT
+
+_LEDGER_RANK = {"pending": 0, "sent": 1, "acknowledged": 2, "withdrawn": 2}
+
+
+_ORDER_RANK = {
+    "CONFIRMED": 1,
+    "DELEGATED": 2,
+    "SHIPPED": 3,
+    "ABORTED": 3,
+    "INVOICED": 4,
+    "CANCELLED": 4,
+}
+"""States from which a SCAYLE order never steps back (contract 4.4); before payment it may."""
+
+_UNIT_RANK = {"return": 2, "cancel": 1, "ship": 1, "force_close": 1}
+"""What is final for a unit, by a word in the fact's name."""
+
+
+def _step_back(
+    ranks: dict[int, tuple[int, str]], subject: int, rank: int, what: str, name: str
+) -> Iterator[Violation]:
+    before = ranks.get(subject)
+    if before is not None and rank < before[0]:
+        yield Violation(name, f"{what} after {before[1]}")
+    if before is None or rank >= before[0]:
+        ranks[subject] = (rank, what)
+
+
+def _item_ids(fact: Mapping[str, Any]) -> Iterator[int]:
+    listed = fact.get("items", [fact["itemId"]] if "itemId" in fact else [])
+    for one in listed if isinstance(listed, list) else []:
+        number = one.get("orderItemId", one.get("id")) if isinstance(one, dict) else one
+        if isinstance(number, int | str) and str(number).isdigit():
+            yield int(number)
+
+
+def _tracking_numbers_in(facts: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Collect every tracking number that Scend ever had, since an order shows only the latest."""
+    found: set[str] = set()
+    stack: list[Any] = list(facts)
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            number = value.get("trackingNumber")
+            if isinstance(number, str):
+                found.add(number)
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+    return frozenset(found)
+
+
+def _without_suffix(key: str) -> str:
+    """Drop the suffix of a tracking number that was met again later: `1Z9-2` is `1Z9`."""
+    return re.sub(r"-\d{1,2}$", "", key)
+
+
+def _held(orders: Sequence[WarehouseOrder]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for order in orders:
+        if order.is_live:
+            counts.update(order.units())
+    return counts
+
+
+def _named(exceptions: Sequence[OpenException], order_id: int) -> bool:
+    return any(one.names_order(order_id) for one in exceptions)
+
+
+def _order(shop: ShopRecord, order_id: int) -> str:
+    name = shop.names.get(order_id)
+    return f"order {order_id} ({name})" if name else f"order {order_id}"
+
+
+def _unit(shop: ShopRecord, unit: ShopUnit) -> str:
+    return f"{_order(shop, unit.order_id)} unit {unit.item_id} ({unit.sku})"
+
+
+def _skus(counts: Mapping[str, int]) -> str:
+    listed = [f"{count} x {sku}" for sku, count in sorted(counts.items())]
+    return ", ".join(listed[:8]) + (f" and {len(listed) - 8} more SKUs" if len(listed) > 8 else "")

@@ -1,0 +1,344 @@
+"""The vendors' own records, in the form in which the judge reads them: who sold what, and who holds what."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+REFERENCE = re.compile(r"^SCY-[A-Za-z0-9]+-(\d+)(?:-(?:\d+|R\d+))?$")
+"""The usual reference template, `SCY-{shop}-{order_id}`, with the suffix of a later delegation."""
+
+SHOP_SECTIONS = "orders,units,shipments,delegations,delegationCalls,facts,faultsInjected"
+WAREHOUSE_SECTIONS = "orders,despatches,facts,faultsInjected"
+"""The sections of the stand-ins' state that `read_shop` and `read_warehouse` need."""
+
+SHIPPED = frozenset({"delivered", "shipped"})
+CANCELLED_BY_SHOP = frozenset({"cancelled", "unavailable"})
+CANCELLED_BY_MERCHANT = frozenset({"undeliverable"})
+RETURNED = frozenset({"returned"})
+OPEN = frozenset({"available", "deliverable", "created", "pended", "confirmed", "delegated"})
+
+
+@dataclass(frozen=True)
+class ShopUnit:
+    """One unit as SCAYLE has it, with how often each final thing was done to it."""
+
+    order_id: int
+    item_id: int
+    sku: str
+    merchant: str
+    status: str
+    shipments: tuple[str, ...] = ()
+    captures: int = 0
+    returns: int = 0
+    refunds: int = 0
+    cancellations: int = 0
+
+
+@dataclass(frozen=True)
+class DelegationCall:
+    """One attempt of SCAYLE to delegate: the answer's status (None: no answer), its body and how long it took."""
+
+    order_id: int
+    merchant: str
+    item_ids: tuple[int, ...]
+    status: int | None
+    body: Any
+    milliseconds: float | None
+    number: int = 1
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class ShopShipment:
+    """One shipment that SCAYLE was told of."""
+
+    key: str
+    order_id: int
+    item_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RequestEntry:
+    """One request to a vendor, without its body. `status` None: the connection was dropped."""
+
+    number: int
+    at: str
+    method: str
+    path: str
+    query: str
+    status: int | None
+    fault: str | None
+    scope: str
+
+
+@dataclass(frozen=True)
+class ShopRecord:
+    """What SCAYLE knows. `states` is the order's state by order id; `names` its public key (the invoice number)."""
+
+    units: tuple[ShopUnit, ...]
+    states: Mapping[int, str]
+    names: Mapping[int, str]
+    calls: tuple[DelegationCall, ...] = ()
+    shipments: tuple[ShopShipment, ...] = ()
+    facts: tuple[Mapping[str, Any], ...] = ()
+    requests: tuple[RequestEntry, ...] = ()
+    faults_injected: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def by_order(self) -> Mapping[int, tuple[ShopUnit, ...]]:
+        """Units by order id."""
+        grouped: defaultdict[int, list[ShopUnit]] = defaultdict(list)
+        for unit in self.units:
+            grouped[unit.order_id].append(unit)
+        return {order_id: tuple(units) for order_id, units in grouped.items()}
+
+    @cached_property
+    def by_item(self) -> Mapping[int, ShopUnit]:
+        """Units by order item id."""
+        return {unit.item_id: unit for unit in self.units}
+
+
+@dataclass(frozen=True)
+class WarehouseLine:
+    """One line of a Scend order, in units."""
+
+    sku: str
+    ordered: int
+    despatched: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True)
+class WarehouseOrder:
+    """One order as Scend holds it."""
+
+    backend_id: str
+    reference: str
+    status: str
+    lines: tuple[WarehouseLine, ...]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether goods can still leave, or have left, under it."""
+        return self.status != "CANCELLED"
+
+    @property
+    def order_id(self) -> int | None:
+        """The SCAYLE order that its reference names, or None."""
+        match = REFERENCE.match(self.reference)
+        return int(match.group(1)) if match else None
+
+    def units(self) -> Counter[str]:
+        """Units ordered, by SKU."""
+        counts: Counter[str] = Counter()
+        for line in self.lines:
+            counts[line.sku] += line.ordered
+        return counts
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One parcel of a despatch: what was in it, and under which number it went."""
+
+    tracking: str | None
+    number: int
+    units: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Despatch:
+    """One despatch of Scend, voided or not."""
+
+    despatch_id: str
+    despatch_number: str
+    reference: str
+    voided: bool
+    parcels: tuple[Parcel, ...]
+
+
+@dataclass(frozen=True)
+class WarehouseRecord:
+    """What Scend knows."""
+
+    orders: tuple[WarehouseOrder, ...]
+    despatches: tuple[Despatch, ...] = ()
+    facts: tuple[Mapping[str, Any], ...] = ()
+    requests: tuple[RequestEntry, ...] = ()
+    faults_injected: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def by_shop_order(self) -> Mapping[int, tuple[WarehouseOrder, ...]]:
+        """Scend orders by the SCAYLE order that they name."""
+        grouped: defaultdict[int, list[WarehouseOrder]] = defaultdict(list)
+        for order in self.orders:
+            if order.order_id is not None:
+                grouped[order.order_id].append(order)
+        return {order_id: tuple(orders) for order_id, orders in grouped.items()}
+
+
+@dataclass(frozen=True)
+class OpenException:
+    """One open exception as `syncbridge exceptions list --json` shows it."""
+
+    number: str
+    kind: str
+    subject: str
+    order_id: int | None
+    owner: str
+    cause: str
+    due: str
+    faults: frozenset[str]
+    text: str
+
+    def names_order(self, order_id: int) -> bool:
+        """Say whether the exception is about this order, by its number standing alone in subject or evidence."""
+        return self.order_id == order_id or (
+            self.order_id is None and re.search(rf"(?<!\d){order_id}(?!\d)", self.text) is not None
+        )
+
+
+def read_exceptions(document: Any) -> tuple[OpenException, ...]:
+    """Read the list of exceptions, leaving out the resolved ones."""
+    rows: list[Any] = document.get("exceptions") or [] if isinstance(document, dict) else document
+    found = []
+    for row in rows:
+        if str(row.get("state", "open")) == "resolved":
+            continue
+        evidence = row.get("evidence")
+        order_id = row.get("order_id")
+        found.append(
+            OpenException(
+                number=str(row.get("id", "")),
+                kind=str(row.get("kind", "")),
+                subject=str(row.get("subject", "")),
+                order_id=int(order_id) if order_id is not None else None,
+                owner=str(row.get("owner") or ""),
+                cause=str(row.get("cause") or ""),
+                due=str(row.get("due_at") or row.get("due") or ""),
+                faults=_fault_codes(evidence),
+                text=f"{row.get('subject', '')} {row.get('cause', '')} {evidence}",
+            )
+        )
+    return tuple(found)
+
+
+def _fault_codes(evidence: Any) -> frozenset[str]:
+    faults = evidence.get("faults") if isinstance(evidence, dict) else None
+    return frozenset(
+        str(fault.get("code"))
+        for fault in (faults if isinstance(faults, list) else [])
+        if isinstance(fault, dict)
+    )
+
+
+def read_shop(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = ()) -> ShopRecord:
+    """Read the SCAYLE stand-in's state (`GET /_sandbox/state`) and, if given, its journal."""
+    items_of = {int(row["id"]): tuple(int(number) for number in row["items"]) for row in dump["delegations"]}
+    return ShopRecord(
+        units=tuple(
+            ShopUnit(
+                order_id=int(row["orderId"]),
+                item_id=int(row["itemId"]),
+                sku=str(row["sku"] if row["sku"] is not None else ""),
+                merchant=str(row["merchant"]),
+                status=str(row["status"]),
+                shipments=tuple(row["shipments"]),
+                captures=int(row["captures"]),
+                returns=int(row["returns"]),
+                refunds=int(row["refunds"]),
+                cancellations=int(row["cancellations"]),
+            )
+            for row in dump["units"]
+        ),
+        states={int(row["id"]): str(row["_state"]) for row in dump["orders"]},
+        names={int(row["id"]): str(row.get("publicKey") or "") for row in dump["orders"]},
+        calls=tuple(
+            DelegationCall(
+                order_id=int(row["orderId"]),
+                merchant=str(row["merchant"]),
+                item_ids=items_of.get(int(row["delegationId"]), ()),
+                status=row["status"],
+                body=row["answer"],
+                milliseconds=row["latencyMilliseconds"],
+                number=int(row["n"]),
+                at=str(row["at"]),
+            )
+            for row in dump["delegationCalls"]
+        ),
+        shipments=tuple(
+            ShopShipment(
+                key=str(row["shipmentKey"]),
+                order_id=int(row["orderId"]),
+                item_ids=tuple(int(item["orderItemId"]) for item in row["items"]),
+            )
+            for row in dump["shipments"]
+        ),
+        facts=tuple(dump["facts"]),
+        requests=read_requests(requests),
+        faults_injected=dict(dump["faultsInjected"]),
+    )
+
+
+def read_warehouse(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = ()) -> WarehouseRecord:
+    """Read the Scend stand-in's state (`GET /_sandbox/state`) and, if given, its journal."""
+    return WarehouseRecord(
+        orders=tuple(
+            WarehouseOrder(
+                backend_id=str(row["orderId"]),
+                reference=str(row["clientReference"]),
+                status=str(row["status"]),
+                lines=tuple(
+                    WarehouseLine(
+                        sku=str(line["sku"]),
+                        ordered=int(line["quantityOrdered"]),
+                        despatched=int(line["quantityDespatched"]),
+                        cancelled=int(line["quantityCancelled"]),
+                    )
+                    for line in row["lines"]
+                ),
+            )
+            for row in dump["orders"]
+        ),
+        despatches=tuple(
+            Despatch(
+                despatch_id=str(row["despatchId"]),
+                despatch_number=str(row["despatchNumber"]),
+                reference=str(row["clientReference"]),
+                voided=row["voidedAt"] is not None,
+                parcels=tuple(_parcel(parcel) for parcel in row["parcels"]),
+            )
+            for row in dump["despatches"]
+        ),
+        facts=tuple(dump["facts"]),
+        requests=read_requests(requests),
+        faults_injected=dict(dump["faultsInjected"]),
+    )
+
+
+def _parcel(row: Mapping[str, Any]) -> Parcel:
+    units: Counter[str] = Counter()
+    for line in row["lines"]:
+        units[str(line["sku"])] += int(line["quantity"])
+    return Parcel(row["trackingNumber"], int(row["parcelNumber"]), units)
+
+
+def read_requests(rows: Sequence[Mapping[str, Any]]) -> tuple[RequestEntry, ...]:
+    """Read journal rows."""
+    return tuple(
+        RequestEntry(
+            number=int(row["n"]),
+            at=str(row.get("at", "")),
+            method=str(row.get("method", "")),
+            path=str(row.get("path", "")),
+            query=str(row.get("query") or ""),
+            status=row.get("status"),
+            fault=row.get("fault"),
+            scope=str(row.get("scope") or "all"),
+        )
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""Celery: the app, the schedule, and ten-line tasks with explicit names."""

@@ -1,0 +1,36 @@
+"""The beat schedule: which flow runs how often, and why. Two beats at once are harmless (see tasks.base)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from syncbridge.config.operations import ScheduleSettings
+
+
+def beat_schedule(settings: ScheduleSettings) -> dict[str, dict[str, Any]]:
+    """Return Celery's schedule. A run that was not picked up in time is dropped: the next one does its work."""
+    every = {
+        # Rings for whatever is due and not leased: bounds what a lost message or a dead worker can cost.
+        "sweep": settings.sweep_seconds,
+        # Finds orders whose delegation never reached us.
+        "order_poll": settings.order_poll_seconds,
+        # Quarantines, holds, short closes: webhooks are quicker, but may be lost.
+        "status_pull": settings.order_status_seconds,
+        # Parcels, so that customers are told and money is captured: webhooks are quicker, but may be lost.
+        "despatch_pull": settings.despatch_pull_seconds,
+        # SKUs that the warehouse does not know are found before an order needs them.
+        "catalogue_pull": settings.catalogue_seconds,
+        # What takes too long becomes an exception within a minute.
+        "escalate": settings.escalate_seconds,
+        # Old time slots and whatever else only takes up room.
+        "housekeep": settings.housekeep_seconds,
+    }
+    return {
+        flow: {
+            "task": f"syncbridge.{flow}",
+            "schedule": seconds,
+            "kwargs": {"every": seconds},
+            "options": {"expires": max(30.0, seconds)},
+        }
+        for flow, seconds in every.items()
+    }

@@ -1,0 +1,295 @@
+"""Both sandboxes, a migrated ledger and the real connectors, with clocks that a test can move.
+
+Only what is shared between processes (quota, breaker, locks, doorbell) is replaced by something that does nothing;
+its own tests run on a real Redis.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from werkzeug.serving import make_server
+
+from connectors.scayle.adapter import ScayleShop
+from connectors.scend.adapter import ScendBackend
+from syncbridge import config
+from syncbridge.config import Configuration
+from syncbridge.flows import intake
+from syncbridge.flows.context import Context
+from syncbridge.ledger import migrate
+from syncbridge.ledger.engine import Ledger
+from syncbridge.ports import Lane, QuotaReading
+from syncbridge.sandbox import scayle, scend
+from syncbridge.sandbox.scayle.settings import LaunchSettings
+from syncbridge.sandbox.scend.reference_data import DEFAULT_TOKEN
+from syncbridge.sandbox.threaded import ThreadedServer
+
+WEBHOOK_SECRET = "whsec_c3luY2JyaWRnZS1zYW5kYm94LXNpZ25pbmcta2V5LTAx"
+ENVIRONMENT = {
+    "SCAYLE_ACCESS_TOKEN": "sandbox-token",
+    "SCAYLE_INBOUND_USERNAME": "scayle",
+    "SCAYLE_INBOUND_PASSWORD": "inbound-password",
+    "SCEND_API_TOKEN": DEFAULT_TOKEN,
+    "SCEND_WEBHOOK_SECRET": WEBHOOK_SECRET,
+}
+CONFIGURATION = """
+[scayle]
+base_url = "{scayle}/api/admin/v1"
+poll_grace_seconds = 60
+[[scayle.shops]]
+key = "nb"
+country = "GB"
+currencies = ["GBP"]
+[[merchants]]
+key = "scend"
+backend = "scend"
+warehouses = [{{ key = "WH-SCEND-1", code = "MID1" }}]
+service_map = {{ ROYALMAIL_GB = "STD48" }}
+carrier_map = {{ ROYAL_MAIL = "ROYALMAIL_GB", DPD_UK = "ROYALMAIL_GB" }}
+[scend]
+base_url = "{scend}/v1"
+account_code = "{account}"
+"""
+
+
+class MovableClock:
+    """The wall clock plus what a test added."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+class Free:
+    """A quota, breaker and coordinator that hold nothing back."""
+
+    def take(self, system: str, scope: str, lane: Lane, wait: timedelta) -> None: ...
+
+    def learn(self, system: str, scope: str, reading: QuotaReading) -> None: ...
+
+    def scarce(self, system: str, scope: str) -> bool:
+        return False
+
+    def check(self, system: str) -> None: ...
+
+    def succeeded(self, system: str) -> None: ...
+
+    def failed(self, system: str, *, refused: bool = False) -> None: ...
+
+    @contextmanager
+    def lock(self, name: str, life: timedelta) -> Iterator[bool]:
+        yield True
+
+
+@dataclass
+class Bell:
+    """A doorbell that remembers."""
+
+    rings: list[tuple[str | int, ...]] = field(default_factory=list)
+
+    def ring(self, flow: str, *arguments: str | int) -> None:
+        self.rings.append((flow, *arguments))
+
+
+@dataclass
+class World:
+    """What a test has in its hands."""
+
+    context: Context
+    clock: MovableClock
+    bell: Bell
+    scayle: str
+    scend: str
+
+    def advance(self, **span: float) -> None:
+        """Move our clock and both sandboxes' clocks forward together."""
+        seconds = timedelta(**span).total_seconds()
+        self.clock.ahead += timedelta(seconds=seconds)
+        for url in (self.scayle, self.scend):
+            self.post(url, "clock", {"advanceSeconds": seconds})
+
+    def post(self, url: str, path: str, body: Any) -> Any:
+        answer = requests.post(f"{url}/_sandbox/{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def put(self, url: str, path: str, body: Any) -> None:
+        requests.put(f"{url}/_sandbox/{path}", json=body, timeout=30).raise_for_status()
+
+    def state(self, url: str, *sections: str) -> Any:
+        answer = requests.get(f"{url}/_sandbox/state", params={"section": ",".join(sections)}, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def fault(self, url: str, method: str, path: str, fault: str, times: int = 1, **more: Any) -> None:
+        self.post(url, "faults", {"match": {"method": method, "path": path}, "fault": fault, "times": times, **more})
+
+    def place(self, *lines: dict[str, Any], **more: Any) -> int:
+        """Have a shopper place and pay an order; return its id. Nothing is delegated by itself."""
+        order = {
+            "shop": "nb",
+            "country": "GB",
+            "customer": {"firstName": "Zoë", "lastName": "Nwosu", "email": "zoe.nwosu@example.com"},
+            "shipping": {
+                "firstName": "Zoë",
+                "lastName": "Nwosu",
+                "street": "Mill Lane",
+                "houseNumber": "4a",
+                "zipCode": "LS1 4AB",
+                "city": "Leeds",
+                "countryCode": "GBR",
+            },
+            "lines": list(lines) or [line("TEE-ORG-BLK-M", 2), line("JKT-RAIN-NVY-L")],
+            "shippingFee": 395,
+            "confirm": True,
+            **more,
+        }
+        answer = self.post(self.scayle, "orders", order)
+        return int(answer["orders"][0]["id"] if "orders" in answer else answer["id"])
+
+    def delegated(self, order_id: int) -> int:
+        """Wait until SCAYLE has our acknowledgement of an order's delegation; return the order's id."""
+
+        def acknowledged() -> bool:
+            calls = self.state(self.scayle, "delegationCalls")["delegationCalls"]
+            return any(call["orderId"] == order_id and call["status"] == 201 for call in calls)
+
+        wait_until(acknowledged)
+        return order_id
+
+    def backend_orders(self) -> list[Any]:
+        orders: list[Any] = self.state(self.scend, "orders")["orders"]
+        return orders
+
+    def warehouse(self, reference: str, verb: str, body: Any) -> Any:
+        """Act as the warehouse on the order with this reference."""
+        return self.post(self.scend, f"orders/by-reference/{reference}/{verb}", body)
+
+    def units(self, order_id: int) -> list[Any]:
+        """Return an order's units as SCAYLE has them."""
+        return [one for one in self.state(self.scayle, "units")["units"] if one["orderId"] == order_id]
+
+
+def line(sku: str, quantity: int = 1, price: int = 2200) -> dict[str, Any]:
+    return {
+        "sku": sku,
+        "quantity": quantity,
+        "unitPriceWithTax": price,
+        "taxRate": 0.2,
+        "merchant": "scend",
+        "warehouse": "WH-SCEND-1",
+        "name": f"Product {sku}",
+    }
+
+
+def parcel(goods: list[tuple[str, int]], tracking: str | None = "RM100000001GB") -> dict[str, Any]:
+    """Return a despatch of one parcel with the (SKU, quantity) pairs."""
+    lines = [{"sku": sku, "quantity": quantity} for sku, quantity in goods]
+    return {"carrierCode": "ROYAL_MAIL", "parcels": [{"lines": lines, "trackingNumber": tracking}]}
+
+
+@contextmanager
+def world(database_url: str, folder: Path) -> Iterator[World]:
+    """Start the sandboxes, migrate the ledger and join everything."""
+    with ExitStack() as stack:
+        scayle_url = stack.enter_context(ThreadedServer(scayle.build_app(LaunchSettings())))
+        scend_url = stack.enter_context(ThreadedServer(scend.build_app()))
+        settings = _configuration(folder, database_url, scayle_url, scend_url)
+        ledger = Ledger(database_url)
+        stack.callback(ledger.close)
+        migrate.upgrade(ledger)
+        clock, bell, free = MovableClock(), Bell(), Free()
+        assert settings.scend is not None
+        context = Context(
+            clock=clock,
+            ledger=ledger,
+            shop=ScayleShop(settings.scayle, "sandbox-token", free, free, deadline_seconds=5),
+            backends={
+                "scend": ScendBackend(
+                    settings.scend,
+                    DEFAULT_TOKEN,
+                    free,
+                    free,
+                    webhook_secrets=[WEBHOOK_SECRET],
+                    deadline_seconds=5,
+                )
+            },
+            configuration=settings,
+            coordinator=free,
+            quota=free,
+            doorbell=bell,
+            chance=lambda: 0.5,
+            sleep=lambda _seconds: None,
+        )
+        one = World(context, clock, bell, scayle_url, scend_url)
+        _seed(one, stack.enter_context(_inbound(context)))
+        yield one
+
+
+def _configuration(folder: Path, database: str, scayle_url: str, scend_url: str) -> Configuration:
+    path = folder / "syncbridge.toml"
+    path.write_text(CONFIGURATION.format(scayle=scayle_url, scend=scend_url, account="ACME-UK"))
+    return config.load({**ENVIRONMENT, "DATABASE_URL": database, "REDIS_URL": "redis://127.0.0.1:1/0"}, path=path)
+
+
+def _seed(one: World, inbound: str) -> None:
+    one.put(one.scayle, "settings", {"delegationDelaySeconds": 0, "rateLimits": {"*": 60000}})
+    one.put(one.scend, "settings", {"rateCapacity": 100000, "ratePerSecond": 10000})
+    one.post(
+        one.scayle,
+        "seed",
+        {
+            "shops": [{"key": "nb", "countries": [{"countryCode": "GB"}]}],
+            "warehouses": [{"id": 12, "referenceKey": "WH-SCEND-1"}],
+            "merchants": [
+                {
+                    "referenceKey": "scend",
+                    "warehouses": ["WH-SCEND-1"],
+                    "carriers": [{"carrier": "ROYALMAIL_GB", "countryCode": "GB"}],
+                    "orderDelegationUrl": f"{inbound}/scayle/scend/orders",
+                }
+            ],
+        },
+    )
+
+
+@contextmanager
+def _inbound(context: Context) -> Iterator[str]:
+    """Serve delegation calls with the flow itself; authentication and limits are the web process's tests."""
+
+    def application(environ: dict[str, Any], start: Any) -> list[bytes]:
+        raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        outcome = intake.receive_delegation(context, environ["PATH_INFO"].split("/")[2], raw)
+        start(f"{outcome.status} ", [("Content-Type", "application/json")])
+        return [json.dumps(outcome.body).encode()]
+
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Return the condition's first true value; fail when it does not come in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
