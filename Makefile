@@ -5,10 +5,12 @@
 #   make PYTHON=/path/to/python ...  use this interpreter
 #   make demo DEMO="--keep"          pass options on to `syncbridge demo`
 #   make test TESTS=tests/unit       run only some tests
+#   make bench BENCH="throughput"    run one measurement at full length; options may follow its name
 
 SHELL := /bin/sh
 VENV ?= .venv
 DEMO ?=
+BENCH ?=
 TESTS ?= tests
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -16,9 +18,11 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 # pip must neither ask, nor look for a newer self, nor lecture root inside a virtual environment.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1 $(VENV)/bin/python -m pip install --quiet
 
+MEASURE = $(VENV)/bin/python -m syncbridge.sandbox.bench
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test lint types lock wheel clean
+.PHONY: help setup setup-dev demo test bench lint types lock wheel clean
 
 help: ## Show what there is
 	@echo "syncbridge: keeps a SCAYLE shop and its warehouse in step"
@@ -56,6 +60,24 @@ demo: setup ## A real trading day through everything, with faults, then the proo
 test: setup-dev ## All tests, on SQLite, a real PostgreSQL and a real Redis that they bring themselves
 	@echo "==> pytest $(TESTS)"
 	@$(VENV)/bin/python -m pytest $(TESTS)
+
+bench: setup-dev ## Measurements: a short set (about five minutes), or one by name: BENCH="throughput --workers 2"
+ifeq ($(strip $(BENCH)),)
+	@echo "==> the stand-ins themselves, requests a second (20 s)"
+	@$(MEASURE) sandbox --seconds 1 --repeats 2
+	@echo "==> throughput, ledger on SQLite: 50 delegations a second for 15 s, 30 orders a second for 30 s"
+	@$(MEASURE) throughput --seconds 15 --sustained-seconds 30
+	@echo "==> the same, ledger on a throw-away PostgreSQL"
+	@$(VENV)/bin/python tests/support/with_postgres.py $(MEASURE) throughput --database postgresql --seconds 15 --sustained-seconds 30
+	@echo "==> Scend's real limit of 2 calls a second: 30 s of one order a second, then 30 orders at once"
+	@$(MEASURE) quota --seconds 30 --backlog 30
+	@echo "==> memory of every process over 300 whole order lives"
+	@$(MEASURE) footprint --orders 300
+	@echo "==> full lengths: make bench BENCH=throughput, BENCH=quota, BENCH=\"footprint --orders 10000\", BENCH=\"sandbox\""
+else
+	@echo "==> bench $(BENCH)"
+	@$(if $(findstring postgresql,$(BENCH)),$(VENV)/bin/python tests/support/with_postgres.py) $(MEASURE) $(BENCH)
+endif
 
 lint: setup-dev ## Style, likely bugs, and the import contracts
 	@echo "==> ruff"

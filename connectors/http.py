@@ -18,6 +18,7 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import requests
+import structlog
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
@@ -33,7 +34,7 @@ from syncbridge.domain.errors import (
     RetryLater,
     VendorError,
 )
-from syncbridge.ports import Breaker, Quota
+from syncbridge.ports import Breaker, Lane, Quota
 
 T = TypeVar("T")
 
@@ -48,6 +49,9 @@ class Limits:
     read_timeout_seconds: float = 15.0
     deadline_seconds: float = 20.0
     quota_wait_seconds: float = 2.0
+    """How long an order's call waits for the quota before its row goes back to the ledger."""
+    patient_wait_seconds: float = 8.0
+    """The same for every other lane: under a backlog of orders the despatch lane gets a turn every five seconds or so."""
     pool_size: int = 8
     answer_bytes: int = 64 * MEBIBYTE
     """The largest answer we read, after decompression. Chosen: a page of orders with thousands of units fits."""
@@ -90,9 +94,12 @@ class Transport:
         ends_at = time.monotonic() + self._limits.deadline_seconds
         scope = self._scopes.get(call.operation, call.scope)
         # The quota first: a probe that it turned away would hold the open circuit's one place.
-        self._quota.take(system, scope, call.lane, timedelta(seconds=self._limits.quota_wait_seconds))
+        limits = self._limits
+        wait = limits.quota_wait_seconds if call.lane is Lane.ORDERS else limits.patient_wait_seconds
+        self._quota.take(system, scope, call.lane, timedelta(seconds=wait))
         self._breaker.check(system)
         request_id = uuid.uuid4().hex
+        structlog.contextvars.bind_contextvars(vendor_request_id=request_id)
         try:
             answer = self._send(call, request_id, ends_at)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, _TooLarge) as error:

@@ -31,6 +31,7 @@ ADOPTED = (
 
 QUIET = (
     "urllib3", "requests", "kombu", "amqp", "asyncio", "alembic.runtime.migration", "sqlalchemy.engine",
+    "sqlalchemy.pool",
     # A line for every message received and every success; a flow that did something says so itself.
     "celery.worker.strategy", "celery.app.trace",
 )  # fmt: skip

@@ -6,6 +6,10 @@ from typing import Any
 
 from syncbridge.config.operations import ScheduleSettings
 
+LONGEST_TICK_SECONDS = 300.0
+"""Chosen: what runs daily is offered more often and runs once per slot all the same. So it is tried again after a
+failure, and runs although a scheduler that lost its schedule file counts every period from its own start."""
+
 
 def beat_schedule(settings: ScheduleSettings) -> dict[str, dict[str, Any]]:
     """Return Celery's schedule. A run that was not picked up in time is dropped: the next one does its work."""
@@ -28,7 +32,7 @@ def beat_schedule(settings: ScheduleSettings) -> dict[str, dict[str, Any]]:
     return {
         flow: {
             "task": f"syncbridge.{flow}",
-            "schedule": seconds,
+            "schedule": min(seconds, LONGEST_TICK_SECONDS),
             "kwargs": {"every": seconds},
             "options": {"expires": max(30.0, seconds)},
         }

@@ -138,8 +138,8 @@ class ScayleShop:
             if unknown and (due or not unknown <= self._missing):
                 try:
                     found = self._client.warehouses()
-                except Misconfigured as error:
-                    if error.evidence.status != 403:
+                except (Misconfigured, NotFound) as error:
+                    if error.evidence.status not in (403, 404):
                         raise
                     log.warning("warehouses_unreadable", request_id=error.evidence.request_id)
                     found = []

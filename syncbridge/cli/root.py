@@ -56,4 +56,4 @@ app.command("replay")(replay.replay)
 
 def main() -> None:
     """Run a command and leave with its exit code."""
-    app()
+    app(prog_name="syncbridge")

@@ -52,6 +52,8 @@ def context(*, quiet: bool = True) -> Iterator[Context]:
     from syncbridge.reports.access import require_migrated, translated
 
     bootstrap.set_up_logging()
+    # Closing the pool is worth a line in a server's log, not after every command.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.WARNING)
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
     made = bootstrap.context()

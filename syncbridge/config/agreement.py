@@ -113,7 +113,7 @@ def warnings(
     if environment.database is None:
         yield "DATABASE_URL: not set: the ledger is a SQLite file, which serves one machine"
     if environment.redis is None:
-        yield "REDIS_URL: not set: an embedded Redis is started, which serves one machine"
+        yield "REDIS_URL: not set: web, workers and beat need it (make demo brings a Redis of its own)"
     elif (environment.redis_url or "").startswith("rediss://") and "ssl_cert_reqs=none" in (environment.redis_url or ""):
         yield "REDIS_URL: the server's certificate is not verified"
 

@@ -67,7 +67,7 @@ def _environment(environment: Environment) -> Iterator[str]:
         if name == "DATABASE_URL":
             yield f"{name} = {masked_url(environment.database_url)}"
         elif name == "REDIS_URL":
-            yield f"{name} = {masked_url(environment.redis_url) if environment.redis_url else 'embedded'}"
+            yield f"{name} = {masked_url(environment.redis_url) if environment.redis_url else 'not set'}"
         elif isinstance(value, SecretStr):
             yield f"{name} = set"
         elif isinstance(value, tuple):

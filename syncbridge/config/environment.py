@@ -92,7 +92,7 @@ class Environment(BaseModel):
 
     @property
     def redis_url(self) -> str | None:
-        """The URL for redis-py and kombu alike; None means: start the embedded server."""
+        """The URL for redis-py and kombu alike; None where none is named."""
         if self.redis is None:
             return None
         return redis_url(self.redis.get_secret_value(), tls_verify=self.redis_tls_verify)

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import structlog
 from celery import Celery
 
+from syncbridge.coordination import keys
 from syncbridge.coordination.broker import PUBLISH_TIMEOUT_SECONDS, transport_options
+from syncbridge.coordination.redis_connection import RedisConnection, RedisUnreachable
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +76,9 @@ class CeleryDoorbell:
     one more, sent when the span ends: work committed after the first ring's run has looked is met by the second. Should the process
     die in between, the sweeper rings. Rings with arguments name single items and are never joined.
 
+    **Spacing.** Flows named in `spaced` cost calls of a scarce quota (reading a feed). All processes together start them at most twice
+    in the seconds given there: the first ring at once, the next ones as one run at the span's end, which starts after all of them.
+
     `make_app` is called once per process, so that no broker connection is shared across a fork. Thread-safe.
     """
 
@@ -82,11 +87,15 @@ class CeleryDoorbell:
         make_app: Callable[[], Celery],
         queues: Mapping[str, str],
         *,
+        redis: RedisConnection | None = None,
+        spaced: Mapping[str, float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         later: Callable[[float, Callable[[], None]], None] | None = None,
     ) -> None:
         self._make_app = make_app
         self._queues = dict(queues)
+        self._redis = redis
+        self._spaced = dict(spaced or {})
         self._monotonic = monotonic
         self._later = later or _after
         self._pid = 0
@@ -97,16 +106,41 @@ class CeleryDoorbell:
         self._silent_until = 0.0
 
     @classmethod
-    def to(cls, broker_url: str, queues: Mapping[str, str]) -> CeleryDoorbell:
-        """Return a doorbell at the broker; `queues` names the queue of each flow."""
-        return cls(lambda: publisher_app(broker_url), queues)
+    def to(
+        cls,
+        broker_url: str,
+        queues: Mapping[str, str],
+        redis: RedisConnection | None = None,
+        spaced: Mapping[str, float] | None = None,
+    ) -> CeleryDoorbell:
+        """Return a doorbell at the broker; `queues` names the queue of each flow, `spaced` the seconds between runs."""
+        return cls(lambda: publisher_app(broker_url), queues, redis=redis, spaced=spaced)
 
     def ring(self, flow: str, *arguments: str | int) -> None:
         """Enqueue a flow by name; never raises and takes at most about a second, once per pause."""
         if os.getpid() != self._pid:
             self._start_anew()
-        if arguments or self._opens_window(flow):
+        if arguments:
             self._publish(flow, arguments)
+        elif flow in self._spaced and self._redis is not None:
+            self._ring_spaced(flow, self._spaced[flow], self._redis)
+        elif self._opens_window(flow):
+            self._publish(flow, ())
+
+    def _ring_spaced(self, flow: str, seconds: float, redis: RedisConnection) -> None:
+        """Ring at once, or for the span's end, or not at all because a run that starts later is on its way."""
+        span = max(1, round(seconds * 1000))
+
+        def first(part: str) -> bool:
+            return redis.run(lambda client: bool(client.set(keys.bell(flow, part), 1, nx=True, px=span)))
+
+        try:
+            if first("now"):
+                self._publish(flow, ())
+            elif first("later"):
+                self._publish(flow, (), countdown=seconds)
+        except RedisUnreachable:
+            return  # the broker is that same Redis; the schedule and the sweeper make up for it
 
     def _opens_window(self, flow: str) -> bool:
         """Say whether this ring is the first of a span; a later one is remembered for the span's end."""
@@ -126,7 +160,7 @@ class CeleryDoorbell:
             self._windows[flow] = _Window(self._monotonic() + COALESCE_SECONDS)
         self._publish(flow, ())
 
-    def _publish(self, flow: str, arguments: tuple[str | int, ...]) -> None:
+    def _publish(self, flow: str, arguments: tuple[str | int, ...], countdown: float | None = None) -> None:
         queue = self._queues.get(flow)
         if queue is None:
             log.error("doorbell_unknown_flow", flow=flow)
@@ -135,7 +169,7 @@ class CeleryDoorbell:
             return
         try:
             self._application().send_task(
-                TASK_PREFIX + flow, args=list(arguments), queue=queue, ignore_result=True
+                TASK_PREFIX + flow, args=list(arguments), queue=queue, ignore_result=True, countdown=countdown
             )
         except Exception as error:  # noqa: BLE001 - kombu raises errors of every layer below it, and a ring must never hurt its caller
             self._failed(flow, error)

@@ -21,3 +21,8 @@ def breaker(system: str) -> str:
 def lock(name: str) -> str:
     """Where the lock of this name lives."""
     return f"{PREFIX}lock:{name}"
+
+
+def bell(flow: str, part: str) -> str:
+    """Where the rings of a spaced flow are remembered; `part` is "now" or "later"."""
+    return f"{PREFIX}bell:{flow}:{part}"

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from syncbridge.domain.errors import VendorError
 from syncbridge.domain.orders import ShopUnitState
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.flows.outward import (
+from syncbridge.flows.outward import run_writes
+from syncbridge.flows.write import (
     BLIND,
     Found,
     Prepared,
@@ -18,7 +19,6 @@ from syncbridge.flows.outward import (
     Trouble,
     Unwanted,
     each,
-    run_writes,
 )
 from syncbridge.ledger import history, orders
 from syncbridge.ledger.engine import Connection

@@ -26,7 +26,7 @@ def _pull(context: Context, backend: FulfilmentBackend) -> int:
     def store(connection: Connection, rows: tuple[CatalogueItem, ...], at: datetime) -> None:
         catalogue.store(connection, backend.account, [(item.sku, item.active) for item in rows], at)
 
-    return follow(context, f"catalogue:{backend.account}", backend.products_changed, store)
+    return follow(context, "catalogue_pull", f"catalogue:{backend.account}", backend.products_changed, store)
 
 
 def unknown_in_catalogue(context: Context, backend: FulfilmentBackend, lines: Sequence[Line]) -> tuple[Fault, ...]:

@@ -49,7 +49,7 @@ def _pull(context: Context, backend: FulfilmentBackend) -> int:
         )
 
     name = f"despatches:{backend.account}"
-    return follow(context, name, backend.despatches_changed, store)
+    return follow(context, "despatch_pull", name, backend.despatches_changed, store)
 
 
 def note(context: Context, connection: Connection, account: str, despatch: BackendDespatch, at: datetime) -> None:

@@ -8,11 +8,11 @@ from functools import partial
 
 import structlog
 
-from syncbridge.domain.errors import Busy, CursorRefused, VendorError
+from syncbridge.domain.errors import Busy, CursorRefused, RetryLater, VendorError
 from syncbridge.flows.context import Context
 from syncbridge.ledger import feeds
 from syncbridge.ledger.engine import Connection, attempt
-from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
+from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception, open_subjects
 from syncbridge.ledger.feeds import CursorMoved, Position
 from syncbridge.ports import FeedPage, Row
 
@@ -21,17 +21,23 @@ log = structlog.get_logger(__name__)
 Read = Callable[[str | None, datetime | None], Iterator[FeedPage[Row]]]
 Store = Callable[[Connection, tuple[Row, ...], datetime], None]
 
-LOCK_LIFE = timedelta(seconds=60)
+# A worker that dies here holds the feed up for so long; a reader that outlives it meets a moved cursor and stops.
+LOCK_LIFE = timedelta(seconds=30)
+# A vendor's hiccup is nobody's business; a feed that stays unreadable for so long is.
+FAILING_AFTER = timedelta(minutes=5)
 
 
-def follow(context: Context, name: str, read: Read[Row], store: Store[Row]) -> int:
+def follow(context: Context, flow: str, name: str, read: Read[Row], store: Store[Row]) -> int:
     """Read a feed from its cursor to its end; each page and its cursor are stored in one transaction.
+
+    `flow` is rung again where another worker is reading just now: it may have passed the row that we were called for.
 
     A refused cursor restarts with the feed's overlap, or from the beginning. Two readers at once do no harm:
     rows are idempotent, and the one whose cursor was moved meanwhile stops. Returns the rows read.
     """
     with context.coordinator.lock(f"feed:{name}", LOCK_LIFE) as held:
         if not held:
+            context.doorbell.ring(flow)
             return 0
         try:
             count = _restarting(context, name, read, store)
@@ -56,10 +62,14 @@ def row_by_row(
     at: datetime,
 ) -> None:
     """Note every row of a page; one that cannot be noted is undone, told to a person, and stops no other."""
-    for row in rows:
+    subjects = [f"{name}:{called(row)}"[:128] for row in rows]
+    troubled = open_subjects(connection, "defect", subjects)
+    for row, subject in zip(rows, subjects, strict=True):
         error = attempt(connection, partial(note, row))
         if error is not None:
-            defect(connection, f"{name}:{called(row)}", name, error, at)
+            defect(connection, subject, name, error, at)
+        elif subject in troubled:
+            close_exceptions(connection, subject, "defect", at=at, resolution="a newer version of it was noted")
 
 
 def defect(connection: Connection, subject: str, name: str, error: Exception, at: datetime) -> None:
@@ -118,9 +128,13 @@ def _overlap_seconds(context: Context) -> float:
 
 
 def failing(context: Context, name: str, error: VendorError) -> None:
-    """Tell a person that a feed cannot be read; its cursor stays where it was."""
+    """Tell a person that a feed cannot be read, at once unless time may cure it; its cursor stays where it was."""
     at = context.now()
     with context.ledger.work() as work:
+        readable = feeds.readable_until(work.connection, name, at=at)
+        if isinstance(error, RetryLater) and at - readable < FAILING_AFTER:
+            work.commit()
+            return
         open_exception(
             work.connection,
             "feed_failing",

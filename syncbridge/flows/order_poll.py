@@ -12,6 +12,7 @@ from syncbridge.flows.feed import defect, failing, well
 from syncbridge.flows.intake import Sighting, take_in
 from syncbridge.ledger import feeds
 from syncbridge.ledger.engine import Conflict, DatabaseAway
+from syncbridge.ledger.exceptions import close_exceptions
 from syncbridge.ledger.feeds import CursorMoved, Position
 from syncbridge.ledger.orders import known_units
 from syncbridge.ports import FeedPage
@@ -120,6 +121,9 @@ def _heal(context: Context, order: ShopOrder, units: list[ShopUnit]) -> int:
     try:
         with context.ledger.work() as work:
             made = take_in(context, work.connection, sighting, at)
+            close_exceptions(
+                work.connection, f"order:{order.order_id}", "defect", at=at, resolution="the order was taken in"
+            )
             work.commit()
     except Conflict:
         return 0  # its delegation arrived in between

@@ -6,8 +6,10 @@ Read the order from the shop, check everything, look the reference up, create, n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+import structlog
 
 from syncbridge.config.merchants import MerchantSettings
 from syncbridge.domain.backend import BackendOrder
@@ -28,7 +30,8 @@ from syncbridge.domain.validation import faults_of_order
 from syncbridge.flows import status_pull
 from syncbridge.flows.catalogue_pull import unknown_in_catalogue
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.flows.outward import (
+from syncbridge.flows.outward import run_writes
+from syncbridge.flows.write import (
     RENEWED,
     Found,
     Prepared,
@@ -38,7 +41,6 @@ from syncbridge.flows.outward import (
     Trouble,
     Unwanted,
     each,
-    run_writes,
 )
 from syncbridge.ledger import history, inbox, orders
 from syncbridge.ledger.engine import Connection
@@ -109,6 +111,7 @@ class OrderWrite:
             siblings = orders.parts_of_order(connection, part.order_id)
             open_units = orders.open_units(connection, part.id)
             raw = inbox.raw_of(connection, part.inbox_id) if part.inbox_id is not None else None
+        structlog.contextvars.bind_contextvars(merchant=part.merchant)
         merchant = context.merchant(part.merchant)
         if merchant is None:
             fault = Fault(
@@ -206,6 +209,9 @@ def _read(context: Context, order_id: int, raw: bytes | None) -> ShopOrder:
     """Read the order from the shop, or from its delegation where reading is switched off."""
     if context.configuration.scayle.order_reading or raw is None:
         order = context.shop.read_order(order_id)
+        if raw is not None and not order.carrier:
+            # An order without forecast packages names no carrier; its delegation does.
+            order = replace(order, carrier=context.shop.order_from_delegation(raw).carrier)
     else:
         order = context.shop.order_from_delegation(raw)
     at = context.now()

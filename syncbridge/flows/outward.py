@@ -13,11 +13,10 @@ between is decided here, once:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -32,12 +31,10 @@ from syncbridge.domain.errors import (
     RetryLater,
     VendorError,
 )
-from syncbridge.domain.retry import DEFECT_ATTEMPTS, wait_after
-from syncbridge.domain.states import SendState
+from syncbridge.flows import outcomes
 from syncbridge.flows.context import Context
+from syncbridge.flows.write import Prepared, Sighting, Summary, Trouble, Unwanted, Write
 from syncbridge.ledger import transmissions
-from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.exceptions import close_exceptions, open_exception
 from syncbridge.ledger.transmissions import Claim
 
 log = structlog.get_logger(__name__)
@@ -45,157 +42,6 @@ log = structlog.get_logger(__name__)
 # A task works for so long, then rings for the next one: short of Celery's soft limit, fair to other flows.
 BUDGET_SECONDS = 20.0
 LOCKED_ELSEWHERE = timedelta(seconds=1)
-# The troubles of a write that are over once it is acknowledged or withdrawn.
-_OVER = (
-    "order_invalid",
-    "order_refused",
-    "order_conflict",
-    "order_stuck",
-    "shipment_refused",
-    "carrier_unmapped",
-    "cancellation_refused",
-    "defect",
-)
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """What a look-up found: the record, and in what it differs from what we want there (empty: nothing)."""
-
-    record: object
-    differences: tuple[str, ...] = ()
-
-
-BLIND = Sighting(None, ("reading orders is switched off, so nobody can tell whether the shop has it",))
-"""What a look-up says about an uncertain write where the shop's orders may not be read."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a write cannot go out and who must see it. `evidence` holds no personal data."""
-
-    kind: str
-    cause: str
-    evidence: dict[str, object]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A body that is ready to be frozen. `details` is what `freeze` notes with it."""
-
-    body: str
-    details: object = None
-
-
-@dataclass(frozen=True)
-class Unwanted:
-    """Nothing is to be written any more."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Renewed:
-    """The frozen body asks for what is not wanted any more: it is composed anew."""
-
-
-RENEWED = Renewed()
-
-Found = dict[int, Sighting | Exception]
-"""What look-ups came to, by claim id: a sighting, or what went wrong with that one. Absent: not there."""
-
-
-class Write(Protocol):
-    """One kind of outward write. Methods without a connection may call vendors and hold no transaction."""
-
-    kind: str
-    target: str
-    harmless_repeat: bool
-    """Whether the vendor itself recognises a repeat, so that sending twice has no second effect."""
-    lookup_lag: timedelta
-    landing: timedelta
-
-    def gather(self) -> None:
-        """Wait a little where calls are scarce, so that one look-up serves several rows."""
-        ...
-
-    def look_up(self, claims: Sequence[Claim]) -> Found:
-        """Find the records of the claims at the vendor, by claim id; what is not there is left out.
-
-        What goes wrong with one claim is that claim's entry; an error that is raised concerns all of them.
-        """
-        ...
-
-    def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
-        """Compose the body; everything that is wrong is reported at once."""
-        ...
-
-    def renew(self, claim: Claim) -> Unwanted | Renewed | None:
-        """Look again at what a frozen body stands for, now that it is proven absent. None: it goes as it is."""
-        ...
-
-    def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
-        """Note that the write is not wanted any more, in the transaction that withdraws it."""
-        ...
-
-    def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
-        """Note what the frozen body stands for, in the transaction that freezes it."""
-        ...
-
-    def send(self, body: str) -> Sighting | None:
-        """Make the call. None: accepted, but the proof has to be looked up."""
-        ...
-
-    def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
-        """Note what the vendor's record says, in the transaction that acknowledges it."""
-        ...
-
-    def subject(self, claim: Claim) -> str: ...
-
-    def refusal_kind(self, error: VendorError) -> str: ...
-
-    def conflict_kind(self) -> str: ...
-
-
-def each(claims: Sequence[Claim], look: Callable[[Claim], Sighting | None]) -> Found:
-    """Look at claims one by one, so that what goes wrong with one is that one's alone.
-
-    A vendor that does not answer is not asked again for the rest: they share its error, and keep their leases.
-    """
-    found: Found = {}
-    away: VendorError | Busy | None = None
-    for claim in claims:
-        if away is not None:
-            found[claim.id] = away
-            continue
-        try:
-            sighting = look(claim)
-        except (RetryLater, Misconfigured, Busy) as error:
-            found[claim.id] = away = error
-            continue
-        except Exception as error:  # noqa: BLE001  # one bad item never stops the batch
-            found[claim.id] = error
-            continue
-        if sighting is not None:
-            found[claim.id] = sighting
-    return found
-
-
-@dataclass
-class Summary:
-    """What one run of a flow did, in counts."""
-
-    acknowledged: int = 0
-    waiting: int = 0
-    retried: int = 0
-    parked: int = 0
-    withdrawn: int = 0
-    lost_leases: int = 0
-    more: bool = False
-    orders: list[int] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, int | bool]:
-        return {name: value for name, value in vars(self).items() if name != "orders"}
 
 
 def run_writes(context: Context, write: Write, *, order_id: int | None = None) -> Summary:
@@ -228,11 +74,11 @@ def _work_through(context: Context, write: Write, claims: list[Claim], summary: 
         found = write.look_up(claims)
     except (VendorError, Busy) as error:
         for claim in claims:
-            _isolated(claim, summary, partial(_later, context, write, claim, error, summary))
+            _isolated(claim, summary, partial(outcomes.later, context, write, claim, error, summary))
         return
     except Exception as error:  # noqa: BLE001  # a defect in one batch is recorded per row and stops nobody else
         for claim in claims:
-            _isolated(claim, summary, partial(_defect, context, write, claim, error, summary))
+            _isolated(claim, summary, partial(outcomes.defect, context, write, claim, error, summary))
         return
     for claim in claims:
         act = partial(_under_lock, context, write, claim, found.get(claim.id), looked_at, summary)
@@ -249,7 +95,7 @@ def _isolated(claim: Claim, summary: Summary, act: Callable[[], None]) -> None:
         summary.lost_leases += 1
         log.info("lease_lost", reason=str(error))
     finally:
-        structlog.contextvars.unbind_contextvars("order", "transmission")
+        structlog.contextvars.unbind_contextvars("order", "transmission", "merchant", "vendor_request_id")
 
 
 def _under_lock(
@@ -276,17 +122,17 @@ def _under_lock(
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001  # one bad item never stops the batch
-            _defect(context, write, claim, error, summary)
+            outcomes.defect(context, write, claim, error, summary)
 
 
 def _one(
     context: Context, write: Write, claim: Claim, found: Sighting | Exception | None, looked_at: datetime, summary: Summary
 ) -> None:
     if isinstance(found, Sighting):
-        _proven(context, write, claim, found, summary)
+        outcomes.proven(context, write, claim, found, summary)
         return
     if isinstance(found, VendorError | Busy):
-        _later(context, write, claim, found, summary)
+        outcomes.later(context, write, claim, found, summary)
         return
     if found is not None:
         raise found
@@ -297,10 +143,10 @@ def _one(
         try:
             renewal = write.renew(claim)
         except (VendorError, Busy) as error:
-            _later(context, write, claim, error, summary)
+            outcomes.later(context, write, claim, error, summary)
             return
         if isinstance(renewal, Unwanted):
-            _withdraw(context, write, claim, renewal, summary)
+            outcomes.withdraw(context, write, claim, renewal, summary)
             return
         if renewal is not None:
             with context.ledger.work() as work:
@@ -312,13 +158,13 @@ def _one(
         try:
             prepared = write.prepare(claim)
         except (VendorError, Busy) as error:
-            _later(context, write, claim, error, summary)
+            outcomes.later(context, write, claim, error, summary)
             return
         if isinstance(prepared, Trouble):
-            _park(context, write, claim, prepared, summary)
+            outcomes.park(context, write, claim, prepared, summary)
             return
         if isinstance(prepared, Unwanted):
-            _withdraw(context, write, claim, prepared, summary)
+            outcomes.withdraw(context, write, claim, prepared, summary)
             return
         details = prepared
     _send(context, write, claim, details, summary)
@@ -371,7 +217,7 @@ def _send(context: Context, write: Write, claim: Claim, details: Prepared | None
         if sighting is None:
             sighting = _look_again(write, claim)
     except OutcomeUnknown as error:
-        _later(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
+        outcomes.later(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
         return
     except AlreadyExists as error:
         _exists(context, write, claim, error, summary)
@@ -380,13 +226,13 @@ def _send(context: Context, write: Write, claim: Claim, details: Prepared | None
         _refused(context, write, claim, error, summary)
         return
     except (RetryLater, Misconfigured, Busy) as error:
-        _later(context, write, claim, error, summary, attempted=True)
+        outcomes.later(context, write, claim, error, summary, attempted=True)
         return
     except Exception as error:  # noqa: BLE001  # whatever it was, the request may have left
-        _defect(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
+        outcomes.defect(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
         return
     if sighting is not None:
-        _proven(context, write, claim, sighting, summary, attempted=True)
+        outcomes.proven(context, write, claim, sighting, summary, attempted=True)
         return
     now = context.now()
     with context.ledger.work() as work:
@@ -418,9 +264,9 @@ def _exists(context: Context, write: Write, claim: Claim, error: VendorError, su
     sighting = _look_again(write, claim)
     if sighting is None:
         # Taken, and not to be found: the look-up lags behind. Keep looking.
-        _later(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
+        outcomes.later(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
     else:
-        _proven(context, write, claim, sighting, summary, attempted=True)
+        outcomes.proven(context, write, claim, sighting, summary, attempted=True)
 
 
 def _refused(context: Context, write: Write, claim: Claim, error: VendorError, summary: Summary) -> None:
@@ -428,7 +274,7 @@ def _refused(context: Context, write: Write, claim: Claim, error: VendorError, s
     if claim.attempts > 1:
         sighting = _look_again(write, claim)
         if sighting is not None:
-            _proven(context, write, claim, sighting, summary, attempted=True)
+            outcomes.proven(context, write, claim, sighting, summary, attempted=True)
             return
     code = error.evidence.code or str(error.evidence.status or "refused")
     trouble = Trouble(
@@ -436,159 +282,4 @@ def _refused(context: Context, write: Write, claim: Claim, error: VendorError, s
         f"{error.evidence.system} {error.evidence.operation}: {code}",
         {"reference": claim.key, "answer": str(error.evidence), "message": error.message},
     )
-    _park(context, write, claim, trouble, summary, attempted=True, error=error)
-
-
-def _proven(
-    context: Context, write: Write, claim: Claim, sighting: Sighting, summary: Summary, *, attempted: bool = False
-) -> None:
-    """The vendor shows the record: acknowledge it, or open a conflict where it is not what we want."""
-    if sighting.differences:
-        trouble = Trouble(
-            write.conflict_kind(),
-            f"{write.target}: record differs",
-            {"reference": claim.key, "differing_fields": list(sighting.differences)},
-        )
-        parked = replace(claim, uncertain=claim.state is SendState.SENT)
-        _park(context, write, parked, trouble, summary, attempted=attempted)
-        return
-    at = context.now()
-    with context.ledger.work() as work:
-        if attempted:
-            transmissions.finish_attempt(work.connection, claim, "acknowledged", at=at)
-        transmissions.acknowledge(
-            work.connection, claim, at=at, reason="" if attempted else "found by its reference"
-        )
-        close_exceptions(
-            work.connection,
-            write.subject(claim),
-            *_OVER,
-            at=at,
-            resolution="the vendor shows the record",
-        )
-        if attempted:
-            system = write.target.partition(":")[0]
-            close_exceptions(
-                work.connection,
-                f"system:{system}",
-                "vendor_refuses_us",
-                at=at,
-                resolution="the vendor took a call of ours",
-            )
-        write.settle(work.connection, claim, sighting, at)
-        work.commit()
-    summary.acknowledged += 1
-
-
-def _later(
-    context: Context,
-    write: Write,
-    claim: Claim,
-    error: VendorError | Busy,
-    summary: Summary,
-    *,
-    attempted: bool = False,
-) -> None:
-    at = context.now()
-    wait = wait_after(claim.failures + 1, error, context.chance())
-    with context.ledger.work() as work:
-        if attempted:
-            evidence = error.evidence if isinstance(error, VendorError) else None
-            outcome = "unknown" if claim.uncertain else "no effect"
-            transmissions.finish_attempt(work.connection, claim, outcome, at=at, evidence=evidence)
-        transmissions.retry(
-            work.connection,
-            claim,
-            at=at,
-            due_at=at + wait,
-            uncertain=claim.uncertain,
-            failed=not isinstance(error, Busy),
-            reason=type(error).__name__ if isinstance(error, Busy) else f"{type(error).__name__}: {error.message}",
-        )
-        if isinstance(error, Misconfigured):
-            open_exception(
-                work.connection,
-                "vendor_refuses_us",
-                f"system:{error.evidence.system}",
-                at=at,
-                cause=f"{error.evidence.system} refuses us",
-                evidence={"answer": str(error.evidence), "message": error.message},
-            )
-        work.commit()
-    log.info("write_later", kind=write.kind, error=type(error).__name__, wait_seconds=round(wait.total_seconds(), 2))
-    summary.retried += 1
-
-
-def _park(
-    context: Context,
-    write: Write,
-    claim: Claim,
-    trouble: Trouble,
-    summary: Summary,
-    *,
-    attempted: bool = False,
-    error: VendorError | None = None,
-) -> None:
-    at = context.now()
-    with context.ledger.work() as work:
-        if attempted:
-            transmissions.finish_attempt(
-                work.connection, claim, "refused", at=at, evidence=error.evidence if error else None
-            )
-        transmissions.park(work.connection, claim, at=at, reason=trouble.cause, recompose=not claim.uncertain)
-        open_exception(
-            work.connection,
-            trouble.kind,
-            write.subject(claim),
-            at=at,
-            cause=trouble.cause,
-            evidence=trouble.evidence,
-            order_id=claim.order_id,
-        )
-        work.commit()
-    summary.parked += 1
-
-
-def _withdraw(context: Context, write: Write, claim: Claim, unwanted: Unwanted, summary: Summary) -> None:
-    at = context.now()
-    with context.ledger.work() as work:
-        transmissions.withdraw(work.connection, claim, at=at, reason=unwanted.reason)
-        close_exceptions(work.connection, write.subject(claim), *_OVER, at=at, resolution=unwanted.reason)
-        write.abandon(work.connection, claim, at)
-        work.commit()
-    summary.withdrawn += 1
-
-
-def _defect(
-    context: Context, write: Write, claim: Claim, error: Exception, summary: Summary, *, attempted: bool = False
-) -> None:
-    """Something that the error tree does not know: record it, try a few times, then leave it to a person."""
-    at = context.now()
-    log.error("defect", kind=write.kind, error=type(error).__name__, exc_info=error)
-    claim = replace(claim, uncertain=claim.uncertain or claim.state is SendState.SENT)
-    with context.ledger.work() as work:
-        if attempted:
-            transmissions.finish_attempt(work.connection, claim, "defect", at=at)
-        if claim.failures + 1 >= DEFECT_ATTEMPTS:
-            transmissions.park(work.connection, claim, at=at, reason=f"defect: {type(error).__name__}")
-            open_exception(
-                work.connection,
-                "defect",
-                write.subject(claim),
-                at=at,
-                cause=f"{write.kind}: {type(error).__name__}",
-                evidence={"reference": claim.key, "error": type(error).__name__, "transmission": claim.id},
-                order_id=claim.order_id,
-            )
-            summary.parked += 1
-        else:
-            transmissions.retry(
-                work.connection,
-                claim,
-                at=at,
-                due_at=at + wait_after(claim.failures + 1, error, context.chance()),
-                uncertain=claim.uncertain,
-                reason=f"defect: {type(error).__name__}",
-            )
-            summary.retried += 1
-        work.commit()
+    outcomes.park(context, write, claim, trouble, summary, attempted=True, error=error)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import structlog
+
 from syncbridge.domain.errors import VendorError
 from syncbridge.domain.orders import ShopOrder, ShopUnit, ShopUnitState
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.flows.outward import (
+from syncbridge.flows.outward import run_writes
+from syncbridge.flows.write import (
     BLIND,
     Found,
     Prepared,
@@ -21,7 +24,6 @@ from syncbridge.flows.outward import (
     Trouble,
     Unwanted,
     each,
-    run_writes,
 )
 from syncbridge.ledger import despatches, history
 from syncbridge.ledger.despatches import ParcelToTell
@@ -67,6 +69,7 @@ class ShipmentWrite:
         parcel = self._parcel(claim)
         if not parcel.unit_ids:
             return Unwanted("the parcel holds no unit of ours any more")
+        structlog.contextvars.bind_contextvars(merchant=parcel.merchant)
         merchant = context.merchant(parcel.merchant)
         carrier = merchant.carrier_map.get(parcel.carrier) if merchant is not None else None
         if carrier is None:

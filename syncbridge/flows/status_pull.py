@@ -37,7 +37,7 @@ def _pull(context: Context, backend: FulfilmentBackend) -> int:
         )
 
     name = f"orders:{backend.account}"
-    return follow(context, name, backend.orders_changed, store)
+    return follow(context, "status_pull", name, backend.orders_changed, store)
 
 
 def note(context: Context, connection: Connection, account: str, order: BackendOrder, at: datetime) -> bool:

@@ -76,7 +76,7 @@ class Ledger:
         self.engine.dispose()
 
 
-def attempt(connection: Connection, act: Callable[[], None]) -> Exception | None:
+def attempt(connection: Connection, act: Callable[[], object]) -> Exception | None:
     """Do one item's part of a transaction; what it raises undoes that part alone and is returned.
 
     Trouble with the database itself is nobody's item: it is raised, and the transaction with it is lost.

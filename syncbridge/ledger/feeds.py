@@ -51,6 +51,18 @@ def move(connection: Connection, name: str, old: Position, new: Position, *, at:
         raise CursorMoved(name)
 
 
+def readable_until(connection: Connection, name: str, *, at: datetime) -> datetime:
+    """Return until when a feed was last read to its end; for one that never was, since when we try."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        make(cursors)
+        .values(name=name, value=None, read_to=None, updated_at=at)
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    row = connection.execute(select(cursors.c.read_to, cursors.c.updated_at).where(cursors.c.name == name)).one()
+    return row.read_to or row.updated_at  # type: ignore[no-any-return]  # both columns are instants
+
+
 def claim_slot(connection: Connection, job: str, slot: int, *, at: datetime) -> bool:
     """Claim a periodic job's time slot; false when another scheduler's run has it already."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -61,6 +73,11 @@ def claim_slot(connection: Connection, job: str, slot: int, *, at: datetime) -> 
         .returning(schedule_slots.c.slot)
     ).first()
     return claimed is not None
+
+
+def release_slot(connection: Connection, job: str, slot: int) -> None:
+    """Give a slot back whose run did not get its work done, so that the job's next tick may try again."""
+    connection.execute(delete(schedule_slots).where(schedule_slots.c.job == job, schedule_slots.c.slot == slot))
 
 
 def forget_slots(connection: Connection, before: datetime) -> int:

@@ -45,7 +45,7 @@ orders = Table(
     Column("document", Text),
     Column("confirmed_at", UtcDateTime),
     Column("read_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from syncbridge.ledger.tables import exceptions, fulfilment_orders, history, inbox, orders
 
-# The widest number that a 64-bit id can be; a longer one is no order id.
-_LARGEST_ID = 2**63 - 1
+# Digits that certainly fit a 64-bit column; a longer number is no order id.
+_LONGEST_ID = 18
 
 
 def find_orders(connection: Connection, text: str) -> list[int]:
@@ -20,7 +20,7 @@ def find_orders(connection: Connection, text: str) -> list[int]:
     names it: that is an order which was refused.
     """
     text = text.strip()
-    if text.isascii() and text.isdigit() and 0 < int(text) <= _LARGEST_ID and _is_known(connection, int(text)):
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID and _is_known(connection, int(text)):
         return [int(text)]
     part_of = select(fulfilment_orders.c.order_id)
     for query in (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from syncbridge.ledger import migrate
@@ -49,7 +50,7 @@ def since(current: str | None) -> Schema:
     head = migrate.head()
     try:
         found = [*scripts.iterate_revisions("head", current or "base")]
-    except CommandError:
+    except (CommandError, RevisionError):
         return Schema(current, head, (), newer=True)
     pending = [Revision(one.revision, (one.doc or "").partition("\n")[0]) for one in reversed(found)]
     return Schema(current, head, tuple(pending))

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from syncbridge.sandbox.expectations import Expectation, Outcome
+from syncbridge.sandbox.forward import forward_only
 from syncbridge.sandbox.invariants import (
-    forward_only,
     no_duplicate,
     no_loss,
     nothing_from_nowhere,

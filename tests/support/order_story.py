@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import requests
 from flow_world import Bell, World, world
 from sqlalchemy import select
 
@@ -23,8 +24,8 @@ from syncbridge.ledger.tables import (
     order_units,
     transmissions,
 )
+from syncbridge.ports import UnitCancellation
 
-SCEND_ACCOUNT = "scend:ACME-UK"
 TEE, JACKET, BOOT = "TEE-ORG-BLK-M", "JKT-RAIN-NVY-L", "BOOT-HIKE-BRN-42"
 # Ids that the sandbox never gives out, for delegations written by hand.
 _ids = count(900_000_001)
@@ -44,6 +45,10 @@ def stock(one: World) -> None:
     one.post(one.scend, "seed", {"stock": levels})
 
 
+ORDERS = "/shops/nb/countries/GB/orders"
+"""Where SCAYLE's orders are read."""
+
+
 def reference(order_id: int) -> str:
     return f"SCY-NB-{order_id}"
 
@@ -51,7 +56,11 @@ def reference(order_id: int) -> str:
 def in_scend(one: World, order_id: int) -> list[Any]:
     """Return every order that the warehouse holds for this order, later delegations included."""
     name = reference(order_id)
-    return [held for held in one.backend_orders() if held["clientReference"] in (name, *(f"{name}-{n}" for n in (2, 3)))]
+    return [
+        held
+        for held in one.backend_orders()
+        if held["clientReference"] in (name, *(f"{name}-{n}" for n in (2, 3)))
+    ]
 
 
 def ordered(held: Any) -> Counter[str]:
@@ -99,6 +108,43 @@ def accepted(one: World, *lines: dict[str, Any], **more: Any) -> int:
     return order_id
 
 
+def calm(one: World) -> None:
+    """Forget the faults that are still planned."""
+    for url in (one.scayle, one.scend):
+        requests.delete(f"{url}/_sandbox/faults", timeout=10).raise_for_status()
+
+
+def injected(one: World, url: str) -> int:
+    """Count the faults that a vendor has acted out."""
+    return sum(one.state(url, "faultsInjected")["faultsInjected"].values())
+
+
+def leave(one: World, order_id: int, *goods: tuple[str, int], tracking: str | None = "", **more: Any) -> Any:
+    """Have a parcel with these goods leave (without any: everything there is); a fresh tracking number unless given."""
+    number = f"RM{next(_ids)}GB" if tracking == "" else tracking
+    (held, *_others) = in_scend(one, order_id)
+    lines = [{"sku": sku, "quantity": units} for sku, units in goods] or [
+        {"lineNumber": row["lineNumber"], "quantity": row["quantityAllocated"]}
+        for row in held["lines"]
+        if row["quantityAllocated"]
+    ]
+    body = {"carrierCode": "ROYAL_MAIL", "parcels": [{"lines": lines, "trackingNumber": number}], **more}
+    return one.warehouse(reference(order_id), "despatch", body)
+
+
+def unit_ids(one: World, order_id: int, sku: str | None = None) -> list[int]:
+    """Return SCAYLE's ids of an order's units (of one SKU), lowest first."""
+    return sorted(unit["itemId"] for unit in one.units(order_id) if sku in (None, unit["sku"]))
+
+
+def close_in_scayle(one: World, order_id: int, units: Sequence[int]) -> None:
+    """Close units in SCAYLE behind our back, as a person in its panel can."""
+    shop = one.context.shop
+    shop.send_cancellation(
+        shop.compose_cancellation(UnitCancellation(order_id, "nb", "GB", "scend", tuple(units)))
+    )
+
+
 def packed(one: World, *lines: dict[str, Any], **more: Any) -> int:
     """An order that waits in the warehouse to be despatched."""
     order_id = accepted(one, *lines, **more)
@@ -110,12 +156,16 @@ def until_settled(one: World, act: Callable[[], Any], rounds: int = 8, **step: f
     """Act again and again while the clocks move on: what waits for a look-up or a retry comes through."""
     for _ in range(rounds):
         act()
-        one.advance(**(step or {"seconds": 20}))
+        one.advance(**(step or {"seconds": 30}))
 
 
 def rows(one: World, table: Any, order_id: int) -> list[Any]:
     with one.context.ledger.reading() as connection:
-        return list(connection.execute(select(table).where(table.c.order_id == order_id).order_by(table.c[_key(table)])))
+        return list(
+            connection.execute(
+                select(table).where(table.c.order_id == order_id).order_by(table.c[_key(table)])
+            )
+        )
 
 
 def _key(table: Any) -> str:

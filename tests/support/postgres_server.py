@@ -23,9 +23,10 @@ START_SECONDS = 30.0
 
 
 class PostgresServer:
-    """One server with its data in a temporary folder; `url` is its maintenance database. Fast, not durable."""
+    """One server with its data in a temporary folder; `url` is its maintenance database. Fast, and durable only if asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         root = os.geteuid() == 0
         # Root's own temporary folder may be closed to the user that the server runs as.
         self.folder = Path(tempfile.mkdtemp(prefix="syncbridge-postgres-", dir="/tmp" if root else None))
@@ -53,10 +54,9 @@ class PostgresServer:
             "port": self.port,
             "unix_socket_directories": "",
             "max_connections": 100,
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
         }
+        if not self._durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

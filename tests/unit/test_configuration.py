@@ -319,11 +319,11 @@ def test_redis_urls_are_normalised_and_verify_certificates(
     assert environment.redis_url == used
 
 
-def test_without_urls_the_deployment_is_one_machine_and_says_so(load_text: Load, tmp_path: Path) -> None:
+def test_without_urls_the_configuration_warns_of_what_is_missing(load_text: Load, tmp_path: Path) -> None:
     configuration = load_text(DATABASE_URL=None, REDIS_URL="", SYNCBRIDGE_STATE_DIR=str(tmp_path))
     assert configuration.environment.database_url == f"sqlite:///{tmp_path}/syncbridge.sqlite3"
     assert configuration.environment.redis_url is None
-    assert [warning.partition(":")[0] for warning in configuration.warnings if "one machine" in warning] == [
+    assert [warning.partition(":")[0] for warning in configuration.warnings if "_URL: not set" in warning] == [
         "DATABASE_URL",
         "REDIS_URL",
     ]

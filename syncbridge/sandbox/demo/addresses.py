@@ -22,7 +22,8 @@ RATE_CAPACITY, RATE_PER_SECOND = 300, 20
 
 
 def _secret() -> str:
-    return secrets.token_urlsafe(24)
+    # Hexadecimal: one that begins with a dash would be taken for an option of the stand-ins.
+    return secrets.token_hex(24)
 
 
 def _webhook_secret() -> str:
@@ -77,7 +78,8 @@ def find_addresses() -> Addresses:
     try:
         for probe in probes:
             probe.bind((HOST, 0))
-        return Addresses(*(int(probe.getsockname()[1]) for probe in probes))
+        scayle, scend, web, flower = (int(probe.getsockname()[1]) for probe in probes)
+        return Addresses(scayle, scend, web, flower)
     finally:
         for probe in probes:
             probe.close()

@@ -19,7 +19,8 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from syncbridge.sandbox.demo.stage import Program, Stage
+from syncbridge.sandbox.demo.programs import Program
+from syncbridge.sandbox.demo.stage import Stage
 
 START_SECONDS = 15.0
 FORCE_SECONDS = 5.0
@@ -41,6 +42,7 @@ class Processes:
         self._lifeline: subprocess.Popen[bytes] | None = None
         self.restarts: dict[str, int] = {}
         self._pids: dict[str, int] = {}
+        self._running: dict[str, int] = {}
 
     def __enter__(self) -> Processes:
         self._stage.write_supervisor()
@@ -92,14 +94,20 @@ class Processes:
     def look(self) -> dict[str, str]:
         """Return the state of every process by name, and remember its process id and its restarts."""
         states = {}
+        self._running = {}
         for row in self._call("getAllProcessInfo"):
             name, pid = str(row["name"]), int(row["pid"])
             states[name] = str(row["statename"])
             if pid:
                 if name in self._pids and self._pids[name] != pid:
                     self.restarts[name] = self.restarts.get(name, 0) + 1
-                self._pids[name] = pid
+                self._pids[name] = self._running[name] = pid
         return states
+
+    def running(self) -> dict[str, int]:
+        """Return the process id of every process that runs now, by name."""
+        self.look()
+        return dict(self._running)
 
     def check(self) -> None:
         """Raise DemoFailed if a process has died for good."""
@@ -132,6 +140,8 @@ class Processes:
         if self._lifeline is not None:
             self._lifeline.kill()
             self._lifeline.wait()
+            if self._lifeline.stdin is not None:
+                self._lifeline.stdin.close()
             self._lifeline = None
 
     def left_behind(self) -> list[int]:

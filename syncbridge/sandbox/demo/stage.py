@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from syncbridge.sandbox.demo import programs
 from syncbridge.sandbox.demo.addresses import (
     ACCOUNT,
     CARRIER,
     COUNTRY,
-    HOST,
     MERCHANT,
     RATE_CAPACITY,
     RATE_PER_SECOND,
@@ -23,8 +22,9 @@ from syncbridge.sandbox.demo.addresses import (
     WAREHOUSE_CODE,
     Addresses,
 )
+from syncbridge.sandbox.demo.programs import Program, flower, stand_ins, web, workers
 
-QUEUES = "cancellations,orders,despatches,returns,stock,finance,housekeeping"
+__all__ = ["CARRIERS", "Program", "Stage", "beat", "flower", "stand_ins", "web", "workers"]
 
 CARRIERS = ("ROYAL_MAIL", "PARCELFORCE", "DPD_UK", "EVRI", "YODEL", "DHL", "UPS", "FEDEX", "OTHER")
 """What Scend may send with (contract 2.13)."""
@@ -36,6 +36,8 @@ CONFIGURATION = """\
 base_url = "{scayle}{scayle_path}"
 poll_grace_seconds = 8
 delegation_delay_margin_seconds = 5
+lookup_lag_seconds = 1
+landing_seconds = 9
 
 [[scayle.shops]]
 key = "{shop}"
@@ -78,20 +80,6 @@ order_lock_seconds = 10
 """
 
 
-@dataclass(frozen=True)
-class Program:
-    """One process that the supervisor keeps alive. `count` of it run side by side, numbered from 0.
-
-    `start_retries`: how often it may fail to stay up for a second before it is given up.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    count: int = 1
-    stop_seconds: int = 10
-    start_retries: int = 3
-
-
 class Stage:
     """The folder of one demo: everything in it is readable by its owner only."""
 
@@ -109,6 +97,11 @@ class Stage:
     def configuration(self) -> Path:
         """The TOML file."""
         return self.folder / "syncbridge.toml"
+
+    @property
+    def environment_file(self) -> Path:
+        """The environment, for a shell."""
+        return self.folder / "environment.sh"
 
     @property
     def supervisor_configuration(self) -> Path:
@@ -191,6 +184,15 @@ files = {self.programs_folder}/*.conf
         sections = [_section(program, environment, self.logs) for program in programs]
         self._write(self.programs_folder / f"{name}.conf", "\n".join(sections))
 
+    def write_environment(self, variables: Mapping[str, str]) -> None:
+        """Write the environment as a file that a shell can read, so that people can run commands beside the demo."""
+        lines = [
+            f"export {name}={shlex.quote(value)}\n"
+            for name, value in variables.items()
+            if name != "REMAP_SIGTERM"
+        ]
+        self._write(self.environment_file, "".join(lines))
+
     def log_texts(self) -> dict[str, str]:
         """Return every log by name."""
         return {
@@ -218,56 +220,9 @@ files = {self.programs_folder}/*.conf
             file.write(text)
 
 
-def stand_ins(addresses: Addresses, seed: int) -> tuple[Program, ...]:
-    """Return the vendors' processes."""
-    common = f"--host {HOST} --control-token {addresses.control_token} --seed {seed}"
-    scayle = (
-        f"--port {addresses.scayle_port} --token {addresses.scayle_token} --base-path {SCAYLE_PATH} {common}"
-    )
-    scend = f"--port {addresses.scend_port} --token {addresses.scend_token} --base-path {SCEND_PATH} {common}"
-    return (
-        Program("scayle", _python("syncbridge.sandbox.scayle", scayle)),
-        Program("scend", _python("syncbridge.sandbox.scend", f"{scend} --account {ACCOUNT}")),
-    )
-
-
-def web(addresses: Addresses) -> Program:
-    """Return the process that vendors call."""
-    options = (
-        f"syncbridge.web.wsgi:app --bind {HOST}:{addresses.web_port} --worker-class gthread --workers 2 --threads 8 "
-        "--timeout 30 --graceful-timeout 5 --keep-alive 65 --no-control-socket"
-    )
-    return Program("web", _python("gunicorn", options))
-
-
-def workers(events: bool) -> Program:
-    """Return two workers that take every queue. `events` feeds Flower, at half of Celery's top speed."""
-    options = (
-        f"-A tasks.app worker --pool prefork --concurrency 2 --queues {QUEUES} --hostname worker%(process_num)d@%%h "
-        "--without-gossip --without-mingle --loglevel INFO"
-    )
-    # Celery's soft shutdown waits out its whole 15 s; when the demo stops them, nobody needs their work any more.
-    command = _python("celery", f"{options} --events" if events else options)
-    return Program("worker", command, count=2, stop_seconds=3)
-
-
 def beat(stage: Stage) -> Program:
-    """Return the clock that starts flows on time."""
-    options = "-A tasks.app beat --pidfile= --loglevel INFO --schedule"
-    return Program("beat", _python("celery", options, str(stage.folder / "beat")))
-
-
-def flower(addresses: Addresses) -> Program:
-    """Return the look into the queues, behind a password."""
-    options = f"-A tasks.app flower --address={HOST} --port={addresses.flower_port}"
-    closed = Path(__file__).parents[3] / "deploy" / "flowerconfig.py"
-    more = (f"--conf={closed}",) if closed.is_file() else ()
-    return Program("flower", _python("celery", options, *more))
-
-
-def _python(module: str, options: str, *more: str) -> tuple[str, ...]:
-    """Return a command of this interpreter; `options` is split at blanks, `more` is not."""
-    return (sys.executable, "-m", module, *options.split(), *more)
+    """Return the clock that starts flows on time; its notes are kept on the stage."""
+    return programs.beat(stage.folder)
 
 
 def _section(program: Program, environment: Mapping[str, str], logs: Path) -> str:

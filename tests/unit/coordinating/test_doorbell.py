@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fakeredis import FakeRedis, FakeServer
 from structlog.testing import capture_logs
 
 from syncbridge.coordination import doorbell as doorbell_module
 from syncbridge.coordination.doorbell import CeleryDoorbell, publisher_app
+from syncbridge.coordination.redis_connection import RedisConnection
 
 QUEUES = {"push_order": "orders", "despatches": "despatches"}
 
@@ -165,3 +167,22 @@ def test_the_publisher_shares_the_key_prefix_and_keeps_no_results() -> None:
     app = publisher_app("redis://127.0.0.1:1/0")
     assert app.conf.broker_transport_options["global_keyprefix"] == "syncbridge:"
     assert app.conf.result_backend is None
+
+
+def test_a_spaced_flow_starts_at_once_and_once_more_after_everything_that_rang_meanwhile() -> None:
+    """Two processes share the spacing: five webhooks become two runs, and the second starts after the last of them."""
+    server = FakeServer()
+    redis = RedisConnection(lambda: FakeRedis(server=server))
+    sent: list[tuple[str, float | None]] = []
+
+    class Delayed:
+        def send_task(self, name: str, *, countdown: float | None = None, **_options: Any) -> None:
+            sent.append((name, countdown))
+
+    bells = [
+        CeleryDoorbell(Delayed, {"despatch_pull": "despatches"}, redis=redis, spaced={"despatch_pull": 5.0})
+        for _process in range(2)
+    ]
+    for bell in (*bells, *bells, bells[0]):
+        bell.ring("despatch_pull")
+    assert sent == [("syncbridge.despatch_pull", None), ("syncbridge.despatch_pull", 5.0)]

@@ -18,9 +18,10 @@ from syncbridge.sandbox.demo import DemoOptions, run_demo
 from syncbridge.sandbox.demo.addresses import find_addresses
 from syncbridge.sandbox.demo.mischief import scayle_faults, scend_faults
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
+from syncbridge.sandbox.demo.programs import Program, stand_ins
 from syncbridge.sandbox.demo.run import CHECKOUT
 from syncbridge.sandbox.demo.screen import Screen
-from syncbridge.sandbox.demo.stage import Program, Stage, stand_ins
+from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.faults import FaultPlan
 from syncbridge.sandbox.scayle.__main__ import parser as scayle_parser
 from syncbridge.sandbox.scend.__main__ import parser as scend_parser
@@ -156,7 +157,8 @@ def test_nothing_is_left_when_the_demo_itself_is_killed(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         from syncbridge.sandbox.demo.processes import Processes, usual_environment
-        from syncbridge.sandbox.demo.stage import Program, Stage
+        from syncbridge.sandbox.demo.programs import Program
+        from syncbridge.sandbox.demo.stage import Stage
         processes = Processes(Stage(Path({str(tmp_path / "d")!r})), usual_environment({{}}, Path({str(CHECKOUT)!r})))
         processes.__enter__()
         processes.guard()

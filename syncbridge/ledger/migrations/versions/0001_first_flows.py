@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
     )
+    op.create_index(op.f("ix_orders_created_at"), "orders", ["created_at"], unique=False)
     op.create_table(
         "schedule_slots",
         sa.Column("job", sa.String(length=64), nullable=False),
@@ -374,6 +375,7 @@ def downgrade() -> None:
     op.drop_table("fulfilment_orders")
     op.drop_index(op.f("ix_schedule_slots_claimed_at"), table_name="schedule_slots")
     op.drop_table("schedule_slots")
+    op.drop_index(op.f("ix_orders_created_at"), table_name="orders")
     op.drop_table("orders")
     op.drop_index(op.f("ix_inbox_order_id"), table_name="inbox")
     op.drop_table("inbox")

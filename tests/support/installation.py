@@ -1,0 +1,304 @@
+"""A whole installation as real processes, on a stage of the demo: vendors, Redis, web, workers, beat, under a supervisor.
+
+The demo's own classes start and stop it; this one breaks things and asks the stand-ins what became of the orders.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import func, select
+
+from syncbridge.embedded.redis_server import EmbeddedRedis
+from syncbridge.ledger.engine import Ledger
+from syncbridge.ledger.tables import attempts, schedule_slots
+from syncbridge.sandbox.demo import stage as programs
+from syncbridge.sandbox.demo.addresses import (
+    CARRIER,
+    COUNTRY,
+    MERCHANT,
+    SHOP_KEY,
+    WAREHOUSE,
+    Addresses,
+    find_addresses,
+)
+from syncbridge.sandbox.demo.commands import Commands
+from syncbridge.sandbox.demo.options import SHIPPED_DAY
+from syncbridge.sandbox.demo.processes import Processes, usual_environment
+from syncbridge.sandbox.demo.stage import Program, Stage
+from syncbridge.sandbox.demo.vendors import Vendors
+from syncbridge.sandbox.expectations import AUTO, Expectation, Outcome, WarehouseRules, expectation
+from syncbridge.sandbox.judge import Evidence, Verdict, judge
+from syncbridge.sandbox.records import read_exceptions
+from syncbridge.sandbox.replay import load
+from syncbridge.sandbox.replay_order import Replay, ReplayOrder, ShopSetting
+
+CHECKOUT = Path(__file__).parents[2]
+SEED = 7
+CALM_WAREHOUSE = {
+    "autoProgress": {"enabled": True, "speed": 8.0, "shortPickShare": 0.0, "partialShare": 0.15, "seed": SEED}
+}
+"""Quick, in parts now and then, and never short: whatever is missing at the end was lost by us."""
+
+RESUME_SECONDS = 60.0
+"""The design's bound: work resumes by itself within a minute of the fault's end."""
+
+
+def small_clean_orders() -> tuple[ReplayOrder, ...]:
+    """Return real orders with few lines that the warehouse can take as they are."""
+    day = load(
+        SHIPPED_DAY,
+        units_per_line=2,
+        dirty_share=Decimal(0),
+        setting=ShopSetting(SHOP_KEY, COUNTRY, "GBP", MERCHANT, WAREHOUSE, CARRIER),
+    )
+    rules = WarehouseRules(service_of_carrier={CARRIER: AUTO}, customs_known=True)
+    return tuple(
+        one for one in day.orders if len(one.lines) <= 12 and expectation(one, rules).outcome is Outcome.LIVES
+    )
+
+
+@dataclass
+class Installation:
+    """A running installation. `placed` maps every order id placed through it to the order."""
+
+    stage: Stage
+    addresses: Addresses
+    variables: Mapping[str, str]
+    redis: EmbeddedRedis
+    processes: Processes
+    vendors: Vendors
+    commands: Commands
+    ledger: Ledger
+    _supply: Iterator[ReplayOrder]
+    placed: dict[int, ReplayOrder] = field(default_factory=dict)
+    redis_lost_at: list[Any] = field(default_factory=list)
+
+    # ------------------------------------------------------------------------------------------------ what shoppers do
+
+    def place(self, count: int, every_seconds: float = 0.0) -> list[int]:
+        """Place and pay so many orders; SCAYLE delegates each a second later. Return their ids."""
+        made = []
+        for number in range(count):
+            if number:
+                time.sleep(every_seconds)
+            order = next(self._supply)
+            order_id, refusal = self.vendors.scayle.place(order)
+            assert order_id is not None, refusal
+            self.placed[order_id] = order
+            made.append(order_id)
+        return made
+
+    def delegate_again(self, order_id: int, times: int) -> list[dict[str, Any]]:
+        """Have SCAYLE repeat an order's delegation, all at once; return how each call ended."""
+        answer = self.vendors.scayle.call("POST", f"/orders/{order_id}/redelegate", {"times": times})
+        calls: list[dict[str, Any]] = answer["calls"]
+        return calls
+
+    def post(self, path: str, body: bytes, **options: Any) -> requests.Response:
+        """Call our web process as SCAYLE does; `auth` None sends no credentials."""
+        options.setdefault("auth", (self.addresses.inbound_user, self.addresses.inbound_password))
+        options.setdefault("timeout", 20)
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.post(f"{self.addresses.web}{path}", data=body, **options)
+
+    # -------------------------------------------------------------------------------------------- what the vendors know
+
+    def references(self) -> list[str]:
+        """Return the reference of every order that Scend holds, in the sequence in which they came."""
+        held = self.vendors.scend.call("GET", "/state", section="orders")["orders"]
+        return [str(one["clientReference"]) for one in held]
+
+    def on_scend(self, order_ids: Iterable[int]) -> dict[int, int]:
+        """Count the orders that Scend holds for each of these orders."""
+        held = self.references()
+        return {one: held.count(f"SCY-{SHOP_KEY.upper()}-{one}") for one in order_ids}
+
+    def await_on_scend(self, order_ids: list[int], seconds: float = RESUME_SECONDS) -> None:
+        """Return when each of the orders is on Scend; fail when that takes longer, or one is there twice."""
+        wait_until(
+            lambda: all(self.on_scend(order_ids).values()), seconds, lambda: str(self.on_scend(order_ids))
+        )
+        counts = self.on_scend(order_ids)
+        assert set(counts.values()) <= {1}, counts
+
+    def await_settled(self, seconds: float) -> None:
+        """Return when nothing is open in SCAYLE any more: every parcel has been reported."""
+        wait_until(lambda: self.vendors.look().open_units == 0, seconds, lambda: str(self.vendors.look()))
+
+    def delegation_answers(self, order_id: int) -> list[dict[str, Any]]:
+        """Return SCAYLE's record of every delegation call about the order."""
+        state = self.vendors.scayle.call("GET", "/state", section="delegationCalls")
+        return [one for one in state["delegationCalls"] if one["orderId"] == order_id]
+
+    def verdict(self) -> Verdict:
+        """Judge all orders placed so far, each of which has to live, by the vendors' own records, the logs and Redis."""
+        shop, warehouse = self.vendors.records()
+        personal_data = {text for order in self.placed.values() for text in order.personal_data}
+        return judge(
+            Evidence(
+                shop=shop,
+                warehouse=warehouse,
+                exceptions=read_exceptions(self.exceptions()),
+                expectations={one: Expectation(Outcome.LIVES) for one in self.placed},
+                merchant=MERCHANT,
+                personal_data=tuple(sorted(personal_data)),
+                places={**self.stage.log_texts(), **self.stage.redis_texts()},
+                redis_lost_at=tuple(self.redis_lost_at),
+            )
+        )
+
+    # ------------------------------------------------------------------------------------------------ what we ourselves say
+
+    def exceptions(self) -> list[dict[str, Any]]:
+        """Return what `syncbridge exceptions list --json` prints."""
+        return self.commands.exceptions()
+
+    def calls_in_flight(self) -> int:
+        """Count the vendor calls that have left and have no outcome yet."""
+        with self.ledger.reading() as connection:
+            query = select(func.count()).select_from(attempts).where(attempts.c.finished_at.is_(None))
+            return int(connection.execute(query).scalar_one())
+
+    def slots(self, job: str) -> list[int]:
+        """Return the time slots that a periodic job has run for, in the sequence of their claims."""
+        with self.ledger.reading() as connection:
+            query = select(schedule_slots.c.slot).where(schedule_slots.c.job == job)
+            return [int(slot) for (slot,) in connection.execute(query.order_by(schedule_slots.c.claimed_at))]
+
+    def log_text(self) -> str:
+        """Return all logs as one text."""
+        return "\n".join(self.stage.log_texts().values())
+
+    # --------------------------------------------------------------------------------------------------- what breaks
+
+    def pid(self, name: str) -> int:
+        """Return the id of a supervised process as it is now."""
+        running = self.processes.running()
+        assert name in running, f"{name} does not run, only {sorted(running)}"
+        return running[name]
+
+    def kill_main(self, name: str) -> int:
+        """SIGKILL to one process alone, not to what it has forked; return its id."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def start_more(self, name: str, *more: Program) -> None:
+        """Start programs beside those that run."""
+        self.processes.start(name, more, self.variables)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the ids of a process's children."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # The name in parentheses may hold blanks; the parent is the second field after it.
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and is not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, words: Callable[[], str] = lambda: "") -> Any:
+    """Return the condition's first true value; fail with `words` when it does not come in time."""
+    until = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"it did not happen within {seconds:g} s: {words()}")
+        time.sleep(0.1)
+
+
+@contextmanager
+def installation(
+    folder: Path, *, database_url: str | None = None, background: bool = True, settings: str = ""
+) -> Iterator[Installation]:
+    """Start one in `folder` and end it with everything in it; without `background` there is only the web process.
+
+    `settings` are lines that are added to the configuration file. Not a word of the developer's own settings reaches it.
+    """
+    orders = small_clean_orders()
+    addresses = find_addresses()
+    stage = Stage(folder)
+    with ExitStack() as stack:
+        redis = stack.enter_context(EmbeddedRedis(stage.redis))
+        processes = stack.enter_context(Processes(stage, usual_environment({}, CHECKOUT)))
+        processes.guard(redis.pid)
+        vendors = stack.enter_context(Vendors(addresses))
+        stage.write_configuration(addresses)
+        if settings:
+            with stage.configuration.open("a", encoding="utf-8") as file:
+                file.write(settings)
+        variables = stage.environment(addresses, redis.url)
+        if database_url is not None:
+            variables["DATABASE_URL"] = database_url
+        processes.start("vendors", programs.stand_ins(addresses, SEED), {})
+        vendors.wait_until_ready()
+        vendors.set_up(Replay("clean orders", orders), SEED)
+        vendors.scend.call("PUT", "/settings", CALM_WAREHOUSE)
+        vendors.scayle.ensure_variants([{"sku": sku, "name": sku} for sku in Replay("", orders).skus])
+        commands = Commands(usual_environment(variables, CHECKOUT), stage.folder)
+        commands.run("db", "upgrade")
+        ledger = Ledger(variables["DATABASE_URL"])
+        stack.callback(ledger.close)
+        running = [programs.web(addresses)]
+        if background:
+            running += [programs.workers(events=False), programs.beat(stage)]
+        processes.start("ours", tuple(running), variables)
+        one = Installation(
+            stage, addresses, variables, redis, processes, vendors, commands, ledger, _endless(orders)
+        )
+        _await_web(one)
+        try:
+            yield one
+        finally:
+            processes.stop()
+            left = processes.left_behind()
+        assert not left, f"processes {left} would not end"
+
+
+def _endless(orders: tuple[ReplayOrder, ...]) -> Iterator[ReplayOrder]:
+    """Go through the orders again and again, each time under other names."""
+    turn = 0
+    while True:
+        for order in orders:
+            name = order.name if not turn else f"{order.name}-{turn}"
+            yield replace(order, name=name, body={**order.body, "publicKey": name})
+        turn += 1
+
+
+def _await_web(one: Installation) -> None:
+    def answers() -> bool:
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.get(f"{one.addresses.web}/healthz", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    wait_until(answers, 40, lambda: one.stage.last_words("web"))
