@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -50,7 +52,7 @@ class Ledger:
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "begin", partial(_begin_sqlite, _Queue()))
 
     @contextmanager
     def work(self) -> Iterator[UnitOfWork]:
@@ -122,11 +124,20 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
+class _Queue:
+    """The threads of this process that wait for SQLite's write lock; `waiting` is a hint, so nothing guards it."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.waiting = 0
+
+
+def _begin_sqlite(queue: _Queue, connection: Connection) -> None:
     """Take the write lock at the start: a transaction that upgrades later can fail without waiting.
 
     SQLite's own waiting sleeps up to 100 ms between looks, which lets a busy writer starve the others; ours looks
-    every few milliseconds.
+    every few milliseconds. Of the threads of a process one looks at a time and the others wait for their turn, so that
+    none is unlucky for long; it looks the more often the more wait, so that web with its many threads is not outrun.
     """
     if connection.get_execution_options().get("syncbridge_reading"):
         connection.exec_driver_sql("BEGIN")
@@ -134,6 +145,8 @@ def _begin_sqlite(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     assert driver is not None
     until = time.monotonic() + SQLITE_BUSY_MILLISECONDS / 1000
+    queue.waiting += 1
+    asks = queue.turn.acquire(timeout=SQLITE_BUSY_MILLISECONDS / 1000)
     driver.execute("PRAGMA busy_timeout=0")
     try:
         while True:
@@ -143,8 +156,11 @@ def _begin_sqlite(connection: Connection) -> None:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise OperationalError("BEGIN IMMEDIATE", None, error) from error
-            time.sleep(random.uniform(0.0005, 0.003))  # noqa: S311 - spreads the waiting, no secret
+            time.sleep(random.uniform(0.0005, 0.003) / max(1, queue.waiting))  # noqa: S311 - spreads the waiting, no secret
     finally:
+        queue.waiting -= 1
+        if asks:
+            queue.turn.release()
         driver.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MILLISECONDS}")
 
 
