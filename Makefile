@@ -19,6 +19,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1 $(VENV)/bin/python -m pip install --quiet
 
 MEASURE = $(VENV)/bin/python -m syncbridge.sandbox.bench
+SALE = $(VENV)/bin/python -m syncbridge.sandbox.flash_sale
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -61,7 +62,7 @@ test: setup-dev ## All tests, on SQLite, a real PostgreSQL and a real Redis that
 	@echo "==> pytest $(TESTS)"
 	@$(VENV)/bin/python -m pytest $(TESTS)
 
-bench: setup-dev ## Measurements: a short set (about five minutes), or one by name: BENCH="throughput --workers 2"
+bench: setup-dev ## Measurements: a short set (about seven minutes), or one by name: BENCH="throughput --workers 2"
 ifeq ($(strip $(BENCH)),)
 	@echo "==> the stand-ins themselves, requests a second (20 s)"
 	@$(MEASURE) sandbox --seconds 1 --repeats 2
@@ -73,10 +74,17 @@ ifeq ($(strip $(BENCH)),)
 	@$(MEASURE) quota --seconds 30 --backlog 30
 	@echo "==> memory of every process over 300 whole order lives"
 	@$(MEASURE) footprint --orders 300
-	@echo "==> full lengths: make bench BENCH=throughput, BENCH=quota, BENCH=\"footprint --orders 10000\", BENCH=\"sandbox\""
+	@echo "==> a flash sale: oversold units and lost sales, syncbridge and the two usual designs, one seed (90 s)"
+	@$(SALE) --seeds 1
+	@echo "==> full lengths: make bench BENCH=throughput, BENCH=quota, BENCH=\"footprint --orders 10000\", BENCH=\"sandbox\","
+	@echo "    BENCH=\"flash_sale --seeds 10\""
 else
 	@echo "==> bench $(BENCH)"
+ifeq ($(firstword $(BENCH)),flash_sale)
+	@$(SALE) $(wordlist 2,$(words $(BENCH)),$(BENCH))
+else
 	@$(if $(findstring postgresql,$(BENCH)),$(VENV)/bin/python tests/support/with_postgres.py) $(MEASURE) $(BENCH)
+endif
 endif
 
 lint: setup-dev ## Style, likely bugs, and the import contracts

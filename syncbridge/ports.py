@@ -10,7 +10,9 @@ from enum import IntEnum
 from typing import Generic, Protocol, TypeVar
 
 from syncbridge.domain.backend import BackendDespatch, BackendOrder, CatalogueItem, WebhookEvent
+from syncbridge.domain.errors import VendorError
 from syncbridge.domain.orders import Delegation, Fault, FulfilmentRequest, ShopOrder
+from syncbridge.domain.stock import ShopStock, StockRow, StockWrite
 
 Row = TypeVar("Row", covariant=True)  # noqa: PLC0105  # the plain name reads better in every signature
 
@@ -104,6 +106,25 @@ class Shop(Protocol):
 
     def send_cancellation(self, body: str) -> None: ...
 
+    def write_stock(self, write: StockWrite) -> ShopStock:
+        """Write one quantity and return what the shop holds now, which may be something newer.
+
+        Raises NotFound for a SKU that the shop does not have. Writing the same again has no further effect.
+        """
+        ...
+
+    def write_stocks(self, writes: Sequence[StockWrite]) -> str:
+        """Hand many quantities over at once; return the key under which `stock_results` tells what became of them."""
+        ...
+
+    def stock_results(self, key: str, writes: Sequence[StockWrite]) -> Mapping[int, ShopStock | VendorError] | None:
+        """Return what became of each write by its place in `writes`, or None while the shop still works on them."""
+        ...
+
+    def read_stock(self, sku: str) -> tuple[ShopStock, ...]:
+        """Return what the shop holds of a SKU, over all its warehouses and merchants; raises NotFound."""
+        ...
+
     def carriers(self) -> frozenset[str]:
         """Return the carrier keys that the shop knows."""
         ...
@@ -121,6 +142,8 @@ class BackendTiming:
 
     lookup_lag: timedelta
     landing: timedelta
+    stock_lag: timedelta = timedelta(0)
+    """How far the stock feed may trail the warehouse: an end of the feed at R proves every row as of R less this."""
     unique_references: bool = False
     """Whether the back end itself recognises a reference it has, so that a repeat has no second effect."""
 
@@ -173,6 +196,10 @@ class FulfilmentBackend(Protocol):
 
     def despatches_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendDespatch]]:
         """Yield changed despatches from a cursor, else from an instant, else from the beginning."""
+        ...
+
+    def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[StockRow]]:
+        """Yield changed stock rows from a cursor, else from an instant, else from the beginning."""
         ...
 
     def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:

@@ -10,8 +10,8 @@ from tasks.base import run_flow
 
 
 @app.task(name="syncbridge.order_push")
-def push(account: str | None = None, order_id: int | None = None) -> dict[str, Any]:
-    """Push what is due to a back end; a fresh order's own doorbell names it, and takes what else is due along."""
+def push(account: str | None = None) -> dict[str, Any]:
+    """Push what is due to a back end, or to all."""
     return run_flow("order_push", lambda context: order_push.run(context, account))
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from connectors.http import Limits
-from connectors.scayle import delegated_order, delegation, mapping, webhook
+from connectors.scayle import delegated_order, delegation, mapping, stock_mapping, webhook
+from connectors.scayle.bulk_stock import BulkStock
 from connectors.scayle.client import SYSTEM, ScayleClient
 from connectors.scayle.payloads import OrderDocument
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.backend import WebhookEvent
-from syncbridge.domain.errors import CallEvidence, Misconfigured, NotFound
+from syncbridge.domain.errors import CallEvidence, Misconfigured, NotFound, VendorError
 from syncbridge.domain.orders import Delegation, ShopOrder
+from syncbridge.domain.stock import ShopStock, StockWrite
 from syncbridge.ports import Breaker, FeedPage, Health, Quota, Shipment, UnitCancellation
 
 log = structlog.get_logger(__name__)
@@ -49,6 +51,7 @@ class ScayleShop:
             proxy=proxy,
         )
         self._client = ScayleClient(settings, access_token, quota, breaker, limits)
+        self._bulk = BulkStock(self._client.stock, settings.stock_bulk_chunk)
         self._warehouses: dict[int, str] = {}
         self._missing: set[int] = set()
         self._asked_at = 0.0
@@ -99,6 +102,27 @@ class ScayleShop:
 
     def send_cancellation(self, body: str) -> None:
         self._client.post_cancellation(body)
+
+    def write_stock(self, write: StockWrite) -> ShopStock:
+        """Write one quantity. SCAYLE ignores a stamp older than its own and answers with what it holds (contract 9.1)."""
+        return stock_mapping.to_answer(self._client.stock.write(write), write)
+
+    def write_stocks(self, writes: Sequence[StockWrite]) -> str:
+        """Hand many quantities over as one bulk request; see `BulkStock.start`."""
+        return self._bulk.start(writes)
+
+    def stock_results(
+        self, key: str, writes: Sequence[StockWrite]
+    ) -> Mapping[int, ShopStock | VendorError] | None:
+        """Return what became of every write, or None while SCAYLE works on them; see `BulkStock.results`.
+
+        A quantity and time of None mean "accepted, but not told what is held now"; OutcomeUnknown means to look it up.
+        """
+        return self._bulk.results(key, writes)
+
+    def read_stock(self, sku: str) -> tuple[ShopStock, ...]:
+        """Return every warehouse and merchant of a SKU; one that SCAYLE does not name is an empty text."""
+        return tuple(stock_mapping.to_stock(document, sku) for document in self._client.stock.stocks(sku))
 
     def carriers(self) -> frozenset[str]:
         return frozenset(carrier.key for carrier in self._client.carriers() if carrier.key)

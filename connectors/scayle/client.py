@@ -1,4 +1,7 @@
-"""SCAYLE's Admin API: the endpoints we use, typed. Paths, headers and limits per SCAYLE contract 1 to 8."""
+"""SCAYLE's Admin API: the endpoints we use, typed. Paths, headers and limits per SCAYLE contract 1 to 8.
+
+Those of stock are in `stock_client`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from connectors.scayle.payloads import (
     OrderDocument,
     OrderList,
 )
+from connectors.scayle.stock_client import StockClient
 from connectors.wire import machine_words
 from syncbridge.config.shops import ScayleSettings, ShopSettings
 from syncbridge.domain.errors import CallEvidence, NeedsPerson, VendorError
@@ -51,6 +55,26 @@ PAGE_LIMIT = 100
 Row = TypeVar("Row")
 
 
+def read_refusal(body: bytes) -> Refusal:
+    """Read an error document (SCAYLE contract 1.2); anything else is a refusal without words."""
+    try:
+        errors = ErrorDocument.model_validate_json(body).errors
+    except ValueError:
+        return Refusal(code=None, excerpt="no error document", enveloped=False)
+    words = [error.error_key for error in errors if error.error_key]
+    # The name of the field is fit to be shown; its value and the message may hold personal data.
+    for error in errors:
+        named = (error.context or {}).get("field")
+        if isinstance(named, str):
+            words.append(f"field {named}")
+    code = errors[0].error_key if errors else None
+    return Refusal(
+        code=machine_words([code]) if code else None,
+        excerpt=machine_words(words[1:]),
+        enveloped=bool(errors),
+    )
+
+
 class ScayleDialect:
     """SCAYLE's headers, error envelope and rate headers."""
 
@@ -66,22 +90,7 @@ class ScayleDialect:
         return not 200 <= answer.status < 300
 
     def refusal(self, answer: Answer) -> Refusal:
-        try:
-            errors = ErrorDocument.model_validate_json(answer.body).errors
-        except ValueError:
-            return Refusal(code=None, excerpt="no error document", enveloped=False)
-        words = [error.error_key for error in errors if error.error_key]
-        # The name of the field is fit to be shown; its value and the message may hold personal data.
-        for error in errors:
-            named = (error.context or {}).get("field")
-            if isinstance(named, str):
-                words.append(f"field {named}")
-        code = errors[0].error_key if errors else None
-        return Refusal(
-            code=machine_words([code]) if code else None,
-            excerpt=machine_words(words[1:]),
-            enveloped=bool(errors),
-        )
+        return read_refusal(answer.body)
 
     def translate(
         self, call: Call, answer: Answer, refusal: Refusal, evidence: CallEvidence
@@ -133,6 +142,7 @@ class ScayleClient:
     ) -> None:
         self._company = {} if settings.company_id is None else {"X-Company-Id": str(settings.company_id)}
         self._transport = Transport(settings.base_url, ScayleDialect(access_token), quota, breaker, limits)
+        self.stock = StockClient(self._transport, SYSTEM)
 
     def order(self, shop: ShopSettings, order_id: int) -> tuple[OrderDocument, str]:
         """GET /shops/{shopKey}/countries/{countryCode}/orders/{orderId}; shop and country do not filter.

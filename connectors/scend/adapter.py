@@ -14,9 +14,10 @@ from connectors.wire import utc
 from syncbridge.config.scend import ScendSettings
 from syncbridge.domain.backend import BackendDespatch, BackendOrder, CatalogueItem, WebhookEvent
 from syncbridge.domain.orders import Fault, FulfilmentRequest
+from syncbridge.domain.stock import StockRow
 from syncbridge.ports import BackendTiming, Breaker, FeedPage, Health, Quota
 
-NEEDED_SCOPES = ("orders:read", "orders:write", "despatches:read", "products:read")
+NEEDED_SCOPES = ("orders:read", "orders:write", "despatches:read", "products:read", "stock:read")
 """What our calls need (Scend contract 2.2)."""
 
 
@@ -49,6 +50,7 @@ class ScendBackend:
         self._timing = BackendTiming(
             lookup_lag=timedelta(seconds=settings.lookup_lag_seconds),
             landing=timedelta(seconds=settings.landing_seconds),
+            stock_lag=timedelta(seconds=settings.stock_lag_seconds),
             # A clientReference is unique for ever: the same body again is a replay or a 409 (contract 2.7).
             unique_references=True,
         )
@@ -113,6 +115,17 @@ class ScendBackend:
         for page in self._client.product_feed(cursor, since):
             rows = tuple(CatalogueItem(product.sku, product.active) for product in page.rows)
             yield FeedPage(rows, page.token, last=not page.more)
+
+    def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[StockRow]]:
+        """Yield changed stock rows; raises CursorRefused as Scend's feeds do (contract 2.5).
+
+        A page with a row that cannot be read raises RetryLater, as in the other feeds. To skip the row would be worse: the
+        end of the feed would then prove a figure that nobody has seen, and release the shop's block on its last units.
+        """
+        for page in self._client.stock(cursor, since):
+            yield FeedPage(
+                tuple(mapping.to_stock_row(row) for row in page.rows), page.token, last=not page.more
+            )
 
     def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:
         """Return the SKUs that are not in the catalogue or no longer active.

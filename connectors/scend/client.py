@@ -21,6 +21,8 @@ from connectors.scend.payloads import (
     Ping,
     Product,
     ProductFeed,
+    StockDocument,
+    StockFeed,
 )
 from connectors.wire import machine_words
 from syncbridge.config.scend import ScendSettings
@@ -217,6 +219,20 @@ class ScendClient:
             found = self._transport.exchange(
                 call, lambda answer: ProductFeed.model_validate_json(answer.body)
             )
+            return _page(found.data, found.page)
+
+        return pages(fetch, start=cursor, limit=self._page_limit, system=SYSTEM, operation=operation)
+
+    def stock(self, cursor: str | None, since: datetime | None) -> Iterator[Page[StockDocument]]:
+        """GET /stock-levels as a feed: one row per SKU and warehouse."""
+        operation = "read stock feed"
+        query = _start(cursor, since)
+
+        def fetch(token: str | None, size: int) -> Page[StockDocument]:
+            call = Call(
+                operation, "GET", "/stock-levels", SCOPE, Lane.STOCK, query=_query(query, token, size)
+            )
+            found = self._transport.exchange(call, lambda answer: StockFeed.model_validate_json(answer.body))
             return _page(found.data, found.page)
 
         return pages(fetch, start=cursor, limit=self._page_limit, system=SYSTEM, operation=operation)

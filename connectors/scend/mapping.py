@@ -1,4 +1,4 @@
-"""Scend's orders and despatches in canonical words (Scend contract 2.8 to 2.13, assumed). Pure."""
+"""Scend's orders, despatches and stock in canonical words (Scend contract 2.8 to 2.13, assumed). Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.scend.payloads import DespatchDocument, OrderDocument, ParcelLineDocument, Reason
+from connectors.scend.payloads import (
+    DespatchDocument,
+    OrderDocument,
+    ParcelLineDocument,
+    Reason,
+    StockDocument,
+)
 from connectors.wire import machine_words, unknown_value, utc
 from syncbridge.config.scend import ScendSettings
 from syncbridge.domain.backend import (
@@ -19,6 +25,7 @@ from syncbridge.domain.backend import (
 )
 from syncbridge.domain.money import Money
 from syncbridge.domain.orders import Fault
+from syncbridge.domain.stock import StockRow
 
 _IN_SCEND = "Correct it in Scend and release the order there, or cancel it."
 
@@ -160,6 +167,18 @@ def to_despatch(document: DespatchDocument, settings: ScendSettings) -> BackendD
 
 def _parcel_lines(lines: list[ParcelLineDocument]) -> tuple[ParcelLine, ...]:
     return tuple(ParcelLine(line.line_number, line.sku, line.quantity) for line in lines)
+
+
+def to_stock_row(document: StockDocument) -> StockRow:
+    """Map a stock row. One that does not say whether it is active is: a discontinued SKU has nothing for sale anyway."""
+    return StockRow(
+        sku=document.sku,
+        warehouse_code=document.warehouse_code,
+        available_for_sale=document.available_for_sale,
+        active=document.active is not False,
+        sequence=document.sequence,
+        changed_at=utc(document.changed_at, "scend.stock.changedAt"),
+    )
 
 
 def differences(body: str, found: BackendOrder) -> tuple[str, ...]:

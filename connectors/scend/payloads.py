@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,6 +14,8 @@ from connectors.wire import LENIENT, Wire
 Text = Annotated[str | None, LENIENT]
 Count = Annotated[int | None, LENIENT]
 Instant = Annotated[datetime | None, LENIENT]
+Units = Annotated[Decimal, Field(ge=-1_000_000_000, le=1_000_000_000)]
+"""A figure that no warehouse can have is a mistake of the sender."""
 
 
 class PageInfo(Wire):
@@ -127,6 +130,25 @@ class Product(Wire):
 
 class ProductFeed(Wire):
     data: list[Product]
+    page: PageInfo
+
+
+class StockDocument(Wire):
+    """Stock of a SKU in one warehouse (Scend contract 2.12). Of its figures only the one for sale may reach the shop.
+
+    The figure is taken as it comes, below zero and in fractions too. A row that lacks one is unreadable, never zero.
+    """
+
+    sku: str
+    warehouse_code: str = Field(alias="warehouseCode")
+    available_for_sale: Units = Field(alias="availableForSale")
+    active: Annotated[bool | None, LENIENT] = None
+    changed_at: Instant = Field(None, alias="changedAt")
+    sequence: int
+
+
+class StockFeed(Wire):
+    data: list[StockDocument]
     page: PageInfo
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from syncbridge.config.environment import Environment
 from syncbridge.config.merchants import MerchantSettings
-from syncbridge.config.operations import LimitSettings, OwnersSettings, RetentionSettings, ScheduleSettings
+from syncbridge.config.operations import (
+    LimitSettings,
+    OwnersSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    StockSettings,
+)
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 
@@ -26,6 +32,7 @@ class Configuration:
     scend: ScendSettings | None
     schedule: ScheduleSettings
     limits: LimitSettings
+    stock: StockSettings
     retention: RetentionSettings
     owners: OwnersSettings
     warnings: tuple[str, ...] = ()

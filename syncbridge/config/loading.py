@@ -15,13 +15,19 @@ from syncbridge.config.agreement import merchant_faults, scend_faults, timing_fa
 from syncbridge.config.configuration import Configuration
 from syncbridge.config.environment import Environment, default_state_dir
 from syncbridge.config.merchants import MerchantSettings
-from syncbridge.config.operations import LimitSettings, OwnersSettings, RetentionSettings, ScheduleSettings
+from syncbridge.config.operations import (
+    LimitSettings,
+    OwnersSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    StockSettings,
+)
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import ConfigurationFaults
 
 STAND_IN_URL = "https://unknown.invalid"
-SECTIONS = ("scayle", "merchants", "scend", "schedule", "limits", "retention", "owners")
+SECTIONS = ("scayle", "merchants", "scend", "schedule", "limits", "stock", "retention", "owners")
 
 ALWAYS_NEEDED = ("SCAYLE_ACCESS_TOKEN", "SCAYLE_INBOUND_USERNAME", "SCAYLE_INBOUND_PASSWORD")
 NEEDED_BY_BACKEND = {"scend": ("SCEND_API_TOKEN",)}
@@ -50,6 +56,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
     merchants = _merchants(raw_merchants, faults)
     schedule = _section(ScheduleSettings, document.get("schedule", {}), "schedule", faults)
     limits = _section(LimitSettings, document.get("limits", {}), "limits", faults)
+    stock = _section(StockSettings, document.get("stock", {}), "stock", faults)
     retention = _section(RetentionSettings, document.get("retention", {}), "retention", faults)
     owners = _section(OwnersSettings, document.get("owners", {}), "owners", faults)
 
@@ -72,6 +79,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
         or scayle is None
         or schedule is None
         or limits is None
+        or stock is None
         or retention is None
         or owners is None
     ):
@@ -84,6 +92,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
         scend=scend if "scend" in backends else None,
         schedule=schedule,
         limits=limits,
+        stock=stock,
         retention=retention,
         owners=owners,
         warnings=tuple(warnings(scayle, scend, merchants, environment)),

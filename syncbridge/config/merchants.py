@@ -7,12 +7,14 @@ when the configuration is loaded.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from syncbridge.config.section import CurrencyCode, Name, Section
+from syncbridge.domain.stock import BufferRule
 
 Backend = Literal["scend"]
 """The back ends that can be chosen. Adding one means: a member here, a section, and a branch in the bootstrap."""
@@ -31,15 +33,41 @@ class WarehouseSettings(Section):
     """The back end's own warehouse code."""
 
 
+class FastMoverSettings(Section):
+    """An extra buffer for SKUs that sell fast: units sold per minute, times the age of our figure, times `safety`."""
+
+    from_per_minute: Annotated[Decimal, Field(gt=0)]
+    """From which speed on. A SKU that sells slower gets nothing extra."""
+    safety: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    floor: Annotated[int, Field(ge=0)] = 0
+    ceiling: Annotated[int, Field(ge=0)] = 100
+    """The most that speed may keep from the shop."""
+
+
 class BufferSettings(Section):
-    """Units kept back from the shop, per SCAYLE SKU."""
+    """Units kept back from the shop, per SCAYLE SKU: `skus` beats `patterns` (shell style) beats `default`."""
 
     default: Annotated[int, Field(ge=0)] = 0
     skus: dict[str, Annotated[int, Field(ge=0)]] = {}
+    patterns: dict[str, Annotated[int, Field(ge=0)]] = {}
+    percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
+    """Added on top: part of what the back end has available, rounded up."""
+    fast_movers: FastMoverSettings | None = None
 
-    def of(self, sku: str) -> int:
-        """Units to keep back for this SCAYLE SKU."""
-        return self.skus.get(sku, self.default)
+    @property
+    def rule(self) -> BufferRule:
+        """The same as a rule of the domain."""
+        fast = self.fast_movers
+        return BufferRule(
+            fixed=self.default,
+            percent=self.percent,
+            skus=tuple(self.skus.items()),
+            patterns=tuple(self.patterns.items()),
+            fast_from_per_minute=fast.from_per_minute if fast else None,
+            safety=fast.safety if fast else Decimal(1),
+            floor=fast.floor if fast else 0,
+            ceiling=fast.ceiling if fast else 0,
+        )
 
 
 class MerchantSettings(Section):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from syncbridge.config.section import Days, Seconds, Section
+from syncbridge.domain.stock import MassChange
 
 
 class ScheduleSettings(Section):
@@ -20,6 +22,10 @@ class ScheduleSettings(Section):
     """Quarantines, holds and short closes; the Scend contract suggests five minutes [2.17]."""
     despatch_pull_seconds: Seconds = 120
     """Parcels for the shopper and the capture of money; the Scend contract suggests two minutes [2.17]."""
+    stock_sync_seconds: Seconds = 30
+    """Stock is the product as the shop sees it; webhooks ring in between."""
+    stock_reconcile_seconds: Seconds = 86_400
+    """Compares every number with SCAYLE's own; a day's drift is small when deltas work."""
     catalogue_seconds: Seconds = 86_400
     """Products change slowly, and the Scend contract suggests nightly [2.17]."""
     escalate_seconds: Seconds = 60
@@ -50,6 +56,25 @@ class LimitSettings(Section):
                 f"({self.call_deadline_seconds:g}), or a slow call loses its row to another worker"
             )
         return self
+
+
+class StockSettings(Section):
+    """When a stock run is too large to be believed, and how a write that the shop ignores is handled."""
+
+    zeroed_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.2")
+    """Part of the published SKUs that one run may take to zero."""
+    zeroed_least: Annotated[int, Field(ge=1)] = 50
+    """Fewer than so many may always go to zero. Chosen."""
+    moved_share: Annotated[Decimal, Field(gt=0)] = Decimal("0.5")
+    """Part of all units on sale that one run may move, up and down together."""
+    moved_least: Annotated[int, Field(ge=1)] = 5_000
+    ignored_limit: Annotated[int, Field(ge=1)] = 3
+    """So many ignored writes of one SKU in a row open an exception."""
+
+    @property
+    def mass_change(self) -> MassChange:
+        """The thresholds as the domain has them."""
+        return MassChange(self.zeroed_share, self.zeroed_least, self.moved_share, self.moved_least)
 
 
 class RetentionSettings(Section):

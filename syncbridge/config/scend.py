@@ -123,6 +123,9 @@ class ScendSettings(Section):
     """How long a created order may stay invisible to a look-up. Chosen; the contract promises none [2.1]."""
     landing_seconds: NonNegativeSeconds = 60
     """The longest a request that we gave up on may still take effect. Chosen: three times the 20 s of [2.1]."""
+    stock_lag_seconds: NonNegativeSeconds = 0
+    """How far the stock feed may trail the warehouse. The contract promises no figure and knows of lag [2.12, 2.20]; too
+    small a value lets a stamp of ours release a block in the shop that is still needed."""
     tracking_wait_seconds: NonNegativeSeconds = 1_800
     """How long a despatch may wait for its tracking number before it ships under its own number. Chosen."""
     webhook_tolerance_seconds: Seconds = 300

@@ -37,7 +37,7 @@ class ScayleSettings(Section):
     poll_grace_seconds: NonNegativeSeconds = 180
     """A confirmed order is left to its delegation this long before the poll takes it in. Chosen: three times the
     documented minute between confirmation and delegation."""
-    poll_overlap_seconds: NonNegativeSeconds = 900
+    poll_overlap_seconds: NonNegativeSeconds = 120
     """How far each poll reads back before its cursor. Chosen: outlasts clock differences and late commits."""
     delegation_delay_margin_seconds: NonNegativeSeconds = 120
     """Added to the 60 seconds between confirmation and delegation when nothing better proves what we have met. Chosen."""
@@ -45,6 +45,11 @@ class ScayleSettings(Section):
     """How long a shipment or cancellation may stay invisible in SCAYLE's order. Chosen; SCAYLE promises none."""
     landing_seconds: NonNegativeSeconds = 25
     """The longest a write that we gave up on may still take effect there. Chosen: a little over the call deadline."""
+    stock_bulk_from: Positive = 200
+    """So many stock writes at once go as one bulk request instead of one call each. Chosen: below it single calls are
+    quicker, and each is answered with what SCAYLE holds now."""
+    stock_bulk_chunk: Positive = 1_000
+    """Operations per call of a bulk request. Chosen, about 300 KiB; SCAYLE documents no limit for stock (contract 11)."""
     connect_timeout_seconds: Seconds = 3
     read_timeout_seconds: Seconds = 15
     max_units_per_order: Positive = 5_000

@@ -25,7 +25,10 @@ log = structlog.get_logger(__name__)
 TASK_PREFIX = "syncbridge."
 
 COALESCE_SECONDS = 0.2
-"""Chosen: rings of one flow without arguments that come so close together mean the same run."""
+"""Chosen: the same rings so close together mean the same run."""
+
+MOST_WINDOWS = 1000
+"""Chosen: beyond so many remembered rings the ended ones are forgotten."""
 
 PAUSE_SECONDS = 2.0
 """Chosen: how long publishing is skipped after it failed."""
@@ -72,9 +75,9 @@ class _Window:
 class CeleryDoorbell:
     """Implements `Doorbell`: task `syncbridge.<flow>` to the queue that `queues` names for the flow.
 
-    **Joining.** The first ring without arguments leaves at once. Others of the same flow within `COALESCE_SECONDS` are joined into
+    **Joining.** The first ring leaves at once. The same ring again within `COALESCE_SECONDS` (flow and arguments) is joined with others into
     one more, sent when the span ends: work committed after the first ring's run has looked is met by the second. Should the process
-    die in between, the sweeper rings. Rings with arguments name single items and are never joined.
+    die in between, the sweeper rings.
 
     **Spacing.** Flows named in `spaced` cost calls of a scarce quota (reading a feed). All processes together start them at most twice
     in the seconds given there: the first ring at once, the next ones as one run at the span's end, which starts after all of them.
@@ -101,7 +104,7 @@ class CeleryDoorbell:
         self._pid = 0
         self._lock = threading.Lock()
         self._app: Celery | None = None
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[tuple[str | int, ...], _Window] = {}
         self._paused_until = 0.0
         self._silent_until = 0.0
 
@@ -120,12 +123,10 @@ class CeleryDoorbell:
         """Enqueue a flow by name; never raises and takes at most about a second, once per pause."""
         if os.getpid() != self._pid:
             self._start_anew()
-        if arguments:
-            self._publish(flow, arguments)
-        elif flow in self._spaced and self._redis is not None:
+        if flow in self._spaced and self._redis is not None:
             self._ring_spaced(flow, self._spaced[flow], self._redis)
-        elif self._opens_window(flow):
-            self._publish(flow, ())
+        elif self._opens_window(flow, arguments):
+            self._publish(flow, arguments)
 
     def _ring_spaced(self, flow: str, seconds: float, redis: RedisConnection) -> None:
         """Ring at once, or for the span's end, or not at all because a run that starts later is on its way."""
@@ -142,23 +143,26 @@ class CeleryDoorbell:
         except RedisUnreachable:
             return  # the broker is that same Redis; the schedule and the sweeper make up for it
 
-    def _opens_window(self, flow: str) -> bool:
+    def _opens_window(self, flow: str, arguments: tuple[str | int, ...]) -> bool:
         """Say whether this ring is the first of a span; a later one is remembered for the span's end."""
         now = self._monotonic()
+        ring = (flow, *arguments)
         with self._lock:
-            window = self._windows.get(flow)
+            window = self._windows.get(ring)
             if window is None or now >= window.ends_at:
-                self._windows[flow] = _Window(now + COALESCE_SECONDS)
+                if len(self._windows) > MOST_WINDOWS:
+                    self._windows = {name: one for name, one in self._windows.items() if now < one.ends_at}
+                self._windows[ring] = _Window(now + COALESCE_SECONDS)
                 return True
             if not window.missed:
                 window.missed = True
-                self._later(max(0.0, window.ends_at - now), lambda: self._close_window(flow))
+                self._later(max(0.0, window.ends_at - now), lambda: self._close_window(flow, arguments))
             return False
 
-    def _close_window(self, flow: str) -> None:
+    def _close_window(self, flow: str, arguments: tuple[str | int, ...]) -> None:
         with self._lock:
-            self._windows[flow] = _Window(self._monotonic() + COALESCE_SECONDS)
-        self._publish(flow, ())
+            self._windows[flow, *arguments] = _Window(self._monotonic() + COALESCE_SECONDS)
+        self._publish(flow, arguments)
 
     def _publish(self, flow: str, arguments: tuple[str | int, ...], countdown: float | None = None) -> None:
         queue = self._queues.get(flow)

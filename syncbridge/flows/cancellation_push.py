@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from syncbridge.domain.errors import VendorError
 from syncbridge.domain.orders import ShopUnitState
@@ -119,7 +120,5 @@ class CancellationWrite:
 
 def run(context: Context, order_id: int | None = None) -> Summary:
     """Close every given-up unit that is due, or one order's only."""
-    summary = run_writes(context, CancellationWrite(context), order_id=order_id)
-    if summary.more:
-        context.doorbell.ring("cancellation_push")
-    return summary
+    ring = partial(context.doorbell.ring, "cancellation_push")
+    return run_writes(context, CancellationWrite(context), ring=ring, order_id=order_id)

@@ -83,8 +83,8 @@ def receive_delegation(context: Context, merchant: str, raw: bytes) -> Delegatio
         record_refused(context, f"delegation:{merchant}", raw, reason, order_id=delegation.order_id)
         return _refusal(413, "ORDER_TOO_LARGE", reason, "items")
     made = _store_delegation(context, merchant, raw, delegation)
-    for account, _merchant, _reference in made.made:
-        context.doorbell.ring("order_push", account, delegation.order_id)
+    for account in {account for account, _merchant, _reference in made.made}:
+        context.doorbell.ring("order_push", account)
     return DelegationOutcome(201, dict(context.shop.delegation_answer(delegation.order_id)))
 
 
@@ -126,7 +126,8 @@ def _store_delegation(context: Context, merchant: str, raw: bytes, delegation: D
                 faults = (*delegation.faults, *(_foreign_unit(unit) for unit in made.foreign_units))
                 if faults:
                     _open_odd(work.connection, delegation.order_id, faults, at)
-                _close_refusals(work.connection, merchant, received, at)
+                if received.repeat:
+                    _close_refusals(work.connection, merchant, received, at)
                 inbox.settle(work.connection, received.id, "taken in", delegation.order_id)
                 work.commit()
                 return made

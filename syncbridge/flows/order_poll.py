@@ -127,6 +127,6 @@ def _heal(context: Context, order: ShopOrder, units: list[ShopUnit]) -> int:
             work.commit()
     except Conflict:
         return 0  # its delegation arrived in between
-    for account, _merchant, _reference in made.made:
-        context.doorbell.ring("order_push", account, order.order_id)
+    for account in {account for account, _merchant, _reference in made.made}:
+        context.doorbell.ring("order_push", account)
     return len(made.made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -107,10 +108,9 @@ class OrderWrite:
     def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
         context = self._context
         with context.ledger.reading() as connection:
-            part = orders.part_of(connection, _part_id(claim))
-            siblings = orders.parts_of_order(connection, part.order_id)
+            siblings = orders.parts_of_order(connection, claim.order_id)
+            part = next(one for one in siblings if one.id == claim.fulfilment_order_id)
             open_units = orders.open_units(connection, part.id)
-            raw = inbox.raw_of(connection, part.inbox_id) if part.inbox_id is not None else None
         structlog.contextvars.bind_contextvars(merchant=part.merchant)
         merchant = context.merchant(part.merchant)
         if merchant is None:
@@ -119,7 +119,7 @@ class OrderWrite:
             )
             return _trouble(claim, (fault,))
         try:
-            order = _read(context, part.order_id, raw)
+            order = _read(context, part)
         except NotFound as error:
             fault = Fault("ORDER_UNKNOWN", "order", "SCAYLE does not know it", "Ask SCAYLE why it delegated it.")
             return Trouble(
@@ -154,8 +154,7 @@ class OrderWrite:
         with context.ledger.reading() as connection:
             part = orders.part_of(connection, _part_id(claim))
             open_units = orders.open_units(connection, part.id)
-            raw = inbox.raw_of(connection, part.inbox_id) if part.inbox_id is not None else None
-        units, missing = _units_to_send(context, part, open_units, _read(context, part.order_id, raw))
+        units, missing = _units_to_send(context, part, open_units, _read(context, part))
         if not units and not missing:
             return Unwanted("the shop cancelled every unit, and the warehouse has none of them")
         return RENEWED if len(units) + len(missing) < len(open_units) else None
@@ -179,7 +178,9 @@ class OrderWrite:
         if prepared := self._composed_for_comparison.pop(claim.id, None):
             # Found although nothing of ours was ever sent: its lines have to be known for its despatches.
             self.freeze(connection, claim, prepared, at)
-        status_pull.note(self._context, connection, claim.target, sighting.record, at)
+        status_pull.note(
+            self._context, connection, claim.target, sighting.record, at, created=claim.attempts == 1
+        )
 
     def subject(self, claim: Claim) -> str:
         return f"fulfilment:{claim.key}"
@@ -195,30 +196,36 @@ def run(context: Context, account: str | None = None, order_id: int | None = Non
     """Push what is due to one back end (or to all), or one order's parts only."""
     total = Summary()
     for backend in context.backends.values():
-        if account not in (None, backend.account):
-            continue
-        part = run_writes(context, OrderWrite(context, backend), order_id=order_id)
-        for name, value in vars(part).items():
-            setattr(total, name, getattr(total, name) + value if name != "more" else total.more or value)
-        if part.more:
-            context.doorbell.ring("order_push", backend.account)
+        if account in (None, backend.account):
+            ring = partial(context.doorbell.ring, "order_push", backend.account)
+            total.add(run_writes(context, OrderWrite(context, backend), ring=ring, order_id=order_id))
     return total
 
 
-def _read(context: Context, order_id: int, raw: bytes | None) -> ShopOrder:
+def _read(context: Context, part: Part) -> ShopOrder:
     """Read the order from the shop, or from its delegation where reading is switched off."""
-    if context.configuration.scayle.order_reading or raw is None:
-        order = context.shop.read_order(order_id)
-        if raw is not None and not order.carrier:
+    if context.configuration.scayle.order_reading or part.inbox_id is None:
+        order = context.shop.read_order(part.order_id)
+        if not order.carrier and (delegated := _delegated(context, part)) is not None:
             # An order without forecast packages names no carrier; its delegation does.
-            order = replace(order, carrier=context.shop.order_from_delegation(raw).carrier)
+            order = replace(order, carrier=delegated.carrier)
     else:
-        order = context.shop.order_from_delegation(raw)
+        known = _delegated(context, part)
+        order = known if known is not None else context.shop.read_order(part.order_id)
     at = context.now()
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         orders.note_reading(work.connection, order, at)
         work.commit()
     return order
+
+
+def _delegated(context: Context, part: Part) -> ShopOrder | None:
+    """Return the order as its delegation has it, or None where there was none or it was erased."""
+    if part.inbox_id is None:
+        return None
+    with context.ledger.reading() as connection:
+        raw = inbox.raw_of(connection, part.inbox_id)
+    return None if raw is None else context.shop.order_from_delegation(raw)
 
 
 def _units_to_send(

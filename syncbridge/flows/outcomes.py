@@ -44,7 +44,7 @@ def proven(
         park(context, write, parked, trouble, summary, attempted=attempted)
         return
     at = context.now()
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         if attempted:
             transmissions.finish_attempt(work.connection, claim, "acknowledged", at=at)
         transmissions.acknowledge(
@@ -57,7 +57,7 @@ def proven(
             at=at,
             resolution="the vendor shows the record",
         )
-        if attempted:
+        if attempted and claim.failures:
             system = write.target.partition(":")[0]
             close_exceptions(
                 work.connection,
@@ -82,7 +82,7 @@ def later(
 ) -> None:
     at = context.now()
     wait = wait_after(claim.failures + 1, error, context.chance())
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         if attempted:
             evidence = error.evidence if isinstance(error, VendorError) else None
             outcome = "unknown" if claim.uncertain else "no effect"
@@ -121,7 +121,7 @@ def park(
     error: VendorError | None = None,
 ) -> None:
     at = context.now()
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         if attempted:
             transmissions.finish_attempt(
                 work.connection, claim, "refused", at=at, evidence=error.evidence if error else None
@@ -142,7 +142,7 @@ def park(
 
 def withdraw(context: Context, write: Write, claim: Claim, unwanted: Unwanted, summary: Summary) -> None:
     at = context.now()
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         transmissions.withdraw(work.connection, claim, at=at, reason=unwanted.reason)
         close_exceptions(work.connection, write.subject(claim), *_OVER, at=at, resolution=unwanted.reason)
         write.abandon(work.connection, claim, at)
@@ -157,7 +157,7 @@ def defect(
     at = context.now()
     log.error("defect", kind=write.kind, error=type(error).__name__, exc_info=error)
     claim = replace(claim, uncertain=claim.uncertain or claim.state is SendState.SENT)
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         if attempted:
             transmissions.finish_attempt(work.connection, claim, "defect", at=at)
         if claim.failures + 1 >= DEFECT_ATTEMPTS:

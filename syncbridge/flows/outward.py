@@ -44,18 +44,24 @@ BUDGET_SECONDS = 20.0
 LOCKED_ELSEWHERE = timedelta(seconds=1)
 
 
-def run_writes(context: Context, write: Write, *, order_id: int | None = None) -> Summary:
-    """Work through what is due for this write, in bounded batches, for a bounded time."""
+def run_writes(
+    context: Context, write: Write, *, ring: Callable[[], None], order_id: int | None = None
+) -> Summary:
+    """Work through what is due for this write, in bounded batches, for a bounded time.
+
+    `ring` calls another worker: when a batch was full, as there may be more, and when the time is up.
+    """
     summary = Summary()
+    batch = context.configuration.limits.claim_batch
     until = time.monotonic() + BUDGET_SECONDS
     while time.monotonic() < until:
         write.gather()
-        with context.ledger.work() as work:
+        with context.ledger.work(durable=False) as work:
             claims = transmissions.claim_due(
                 work.connection,
                 target=write.target,
                 kind=write.kind,
-                limit=context.configuration.limits.claim_batch,
+                limit=batch,
                 at=context.now(),
                 life=context.lease_life,
                 order_id=order_id,
@@ -63,8 +69,11 @@ def run_writes(context: Context, write: Write, *, order_id: int | None = None) -
             work.commit()
         if not claims:
             return summary
+        if len(claims) == batch:
+            ring()
         _work_through(context, write, claims, summary)
     summary.more = True
+    ring()
     return summary
 
 
@@ -104,7 +113,7 @@ def _under_lock(
     with context.coordinator.lock(f"order:{claim.order_id}", context.lock_life) as held:
         if not held:
             now = context.now()
-            with context.ledger.work() as work:
+            with context.ledger.work(durable=False) as work:
                 transmissions.retry(
                     work.connection,
                     claim,
@@ -189,7 +198,7 @@ def _wait_for_proof(context: Context, write: Write, claim: Claim, looked_at: dat
     wait = write.lookup_lag if write.harmless_repeat else write.lookup_lag + write.landing
     sent_for = looked_at - claim.last_sent_at
     next_look = min(claim.last_sent_at + wait, looked_at + max(timedelta(seconds=2), sent_for))
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         transmissions.retry(
             work.connection,
             claim,
@@ -235,7 +244,7 @@ def _send(context: Context, write: Write, claim: Claim, details: Prepared | None
         outcomes.proven(context, write, claim, sighting, summary, attempted=True)
         return
     now = context.now()
-    with context.ledger.work() as work:
+    with context.ledger.work(durable=False) as work:
         transmissions.finish_attempt(work.connection, claim, "accepted", at=now)
         transmissions.retry(
             work.connection,

@@ -64,12 +64,10 @@ def _before(write: UnfinishedWrite) -> dict[str, object]:
 
 def _ring(context: Context, done: list[Rerun]) -> None:
     """Ring once per target and flow, after the last commit: one run takes everything that is due along."""
-    rings: dict[tuple[str, ...], tuple[str | int, ...]] = {}
-    for rerun in done:
-        for write in rerun.writes:
-            if write.kind == "order":
-                rings.setdefault(("order_push", write.target), (write.target, rerun.order_id))
-            else:
-                rings.setdefault((_FLOWS[write.kind],), ())
-    for flow, arguments in rings.items():
-        context.doorbell.ring(flow[0], *arguments)
+    rings = {
+        ("order_push", write.target) if write.kind == "order" else (_FLOWS[write.kind],)
+        for rerun in done
+        for write in rerun.writes
+    }
+    for flow, *arguments in sorted(rings):
+        context.doorbell.ring(flow, *arguments)

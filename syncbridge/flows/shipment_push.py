@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -171,10 +172,8 @@ class ShipmentWrite:
 
 def run(context: Context, order_id: int | None = None) -> Summary:
     """Tell SCAYLE of every parcel that is due, or of one order's only."""
-    summary = run_writes(context, ShipmentWrite(context), order_id=order_id)
-    if summary.more:
-        context.doorbell.ring("shipment_push")
-    return summary
+    ring = partial(context.doorbell.ring, "shipment_push")
+    return run_writes(context, ShipmentWrite(context), ring=ring, order_id=order_id)
 
 
 def _sighting(parcel: ParcelToTell, order: ShopOrder) -> Sighting | None:

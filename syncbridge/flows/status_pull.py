@@ -40,8 +40,13 @@ def _pull(context: Context, backend: FulfilmentBackend) -> int:
     return follow(context, "status_pull", name, backend.orders_changed, store)
 
 
-def note(context: Context, connection: Connection, account: str, order: BackendOrder, at: datetime) -> bool:
-    """Note a back end's order in the ledger; false when it is older than what we have, or not ours."""
+def note(
+    context: Context, connection: Connection, account: str, order: BackendOrder, at: datetime, *, created: bool = False
+) -> bool:
+    """Note a back end's order in the ledger; false when it is older than what we have, or not ours.
+
+    `created` says that we made it just now, so that no exception about it can be open from before.
+    """
     row = orders.part_by_reference(connection, account, order.reference)
     if row is None:
         return False
@@ -61,11 +66,19 @@ def note(context: Context, connection: Connection, account: str, order: BackendO
         version=order.version,
         backend_id=order.backend_id,
     )
-    _attention(connection, row, order, at)
-    _total(connection, row, order, at)
-    orders.note_cancelled(
-        connection, row.id, {line.line_number: line.cancelled for line in order.lines if line.cancelled}
-    )
+    over = _attention(connection, row, order, at) + _total(connection, row, order, at)
+    if over and not created:
+        close_exceptions(
+            connection,
+            f"fulfilment:{order.reference}",
+            *over,
+            at=at,
+            resolution=f"the back end shows it as {order.raw_status}",
+        )
+    cancelled = {line.line_number: line.cancelled for line in order.lines if line.cancelled}
+    if not cancelled:
+        return True
+    orders.note_cancelled(connection, row.id, cancelled)
     give_up(
         connection,
         row,
@@ -126,7 +139,8 @@ def resurfaced(connection: Connection, row: Part, at: datetime, **evidence: str)
     )
 
 
-def _attention(connection: Connection, row: Part, order: BackendOrder, at: datetime) -> None:
+def _attention(connection: Connection, row: Part, order: BackendOrder, at: datetime) -> tuple[str, ...]:
+    """Open what the status says needs a person; return the kinds of exceptions that it ends."""
     subject = f"fulfilment:{order.reference}"
     if order.status is FulfilmentStatus.NEEDS_ATTENTION:
         codes = sorted({fault.code for fault in order.attention}) or [order.raw_status]
@@ -143,10 +157,7 @@ def _attention(connection: Connection, row: Part, order: BackendOrder, at: datet
             },
             order_id=row.order_id,
         )
-        return
-    close_exceptions(
-        connection, subject, "order_quarantined", at=at, resolution=f"the back end shows it as {order.raw_status}"
-    )
+        return ()
     if order.status is FulfilmentStatus.UNKNOWN:
         open_exception(
             connection,
@@ -157,22 +168,20 @@ def _attention(connection: Connection, row: Part, order: BackendOrder, at: datet
             evidence={"reference": order.reference, "status": order.raw_status},
             order_id=row.order_id,
         )
-    else:
-        close_exceptions(connection, subject, "defect", at=at, resolution=f"the back end shows it as {order.raw_status}")
+        return ("order_quarantined",)
+    return ("order_quarantined", "defect")
 
 
-def _total(connection: Connection, row: Part, order: BackendOrder, at: datetime) -> None:
-    """Compare the back end's total with what was sent: the penny gate."""
+def _total(connection: Connection, row: Part, order: BackendOrder, at: datetime) -> tuple[str, ...]:
+    """Compare the back end's total with what was sent: the penny gate; return the kinds of exceptions that it ends."""
     if row.total_minor is None or order.total_minor is None:
-        return
-    subject = f"fulfilment:{order.reference}"
+        return ()
     if order.total_minor == row.total_minor:
-        close_exceptions(connection, subject, "total_mismatch", at=at, resolution="the totals agree")
-        return
+        return ("total_mismatch",)
     open_exception(
         connection,
         "total_mismatch",
-        subject,
+        f"fulfilment:{order.reference}",
         at=at,
         cause="back end total differs",
         evidence={
@@ -182,6 +191,7 @@ def _total(connection: Connection, row: Part, order: BackendOrder, at: datetime)
         },
         order_id=row.order_id,
     )
+    return ()
 
 
 def give_up(

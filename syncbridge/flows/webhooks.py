@@ -1,4 +1,8 @@
-"""Vendors' webhooks: verified, kept once, and used as doorbells. Everything is correct without them."""
+"""Vendors' webhooks: verified and used as doorbells. Everything is correct without them.
+
+They are not kept: the flow that is rung for reads the fact itself, a repeat only rings again, and their bodies are full
+of addresses.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,11 @@ import structlog
 
 from syncbridge.domain.errors import UnreadableMessage
 from syncbridge.flows.context import Context
-from syncbridge.ledger import inbox
 
 log = structlog.get_logger(__name__)
 
 _SCAYLE_FLOWS = {
-    "order-confirmed": "order_poll",
-    "order-delegated": "order_poll",
+    # Not order-confirmed or order-delegated: the poll leaves a fresh order to its delegation anyway.
     "order-package-shipped": "shipment_push",
     "package-shipped": "shipment_push",
     "order-partially-invoiced": "shipment_push",
@@ -28,16 +30,14 @@ _SCEND_FLOWS = {
 
 
 def receive_scayle(context: Context, raw: bytes) -> None:
-    """Keep an event of SCAYLE and ring for the flow that looks at it; raises UnreadableMessage for no event."""
-    event = context.shop.parse_webhook(raw)
-    fresh = _keep(context, "webhook:scayle", event.message_id, event.topic, raw, event.order_id)
-    flow = _SCAYLE_FLOWS.get(event.topic)
-    if fresh and flow is not None:
+    """Ring for the flow that looks at an event of SCAYLE; raises UnreadableMessage for no event."""
+    flow = _SCAYLE_FLOWS.get(context.shop.parse_webhook(raw).topic)
+    if flow is not None:
         context.doorbell.ring(flow)
 
 
 def receive_scend(context: Context, account: str, headers: Mapping[str, str], raw: bytes) -> bool:
-    """Keep a signed event of Scend and ring for its flow; false when no valid signature covers it."""
+    """Ring for the flow that looks at a signed event of Scend; false when no valid signature covers it."""
     backend = context.backends.get("scend")
     scend = context.configuration.scend
     if backend is None or scend is None or scend.account_code.casefold() != account.casefold():
@@ -51,17 +51,7 @@ def receive_scend(context: Context, account: str, headers: Mapping[str, str], ra
     if event is None:
         log.warning("webhook_refused", source="scend", reason="signature")
         return False
-    fresh = _keep(context, f"webhook:{backend.account}", event.message_id, event.topic, raw, None)
     flow = _SCEND_FLOWS.get(event.topic)
-    if fresh and flow is not None:
+    if flow is not None:
         context.doorbell.ring(flow)
     return True
-
-
-def _keep(context: Context, source: str, message_id: str, topic: str, raw: bytes, order_id: int | None) -> bool:
-    with context.ledger.work() as work:
-        received = inbox.keep(
-            work.connection, source, message_id, topic, raw, at=context.now(), outcome="doorbell", order_id=order_id
-        )
-        work.commit()
-    return not received.repeat

@@ -148,5 +148,10 @@ class Summary:
     more: bool = False
     orders: list[int] = field(default_factory=list)
 
+    def add(self, other: Summary) -> None:
+        """Count another run in."""
+        for name, value in vars(other).items():
+            setattr(self, name, self.more or value if name == "more" else getattr(self, name) + value)
+
     def as_dict(self) -> dict[str, int | bool]:
         return {name: value for name, value in vars(self).items() if name != "orders"}

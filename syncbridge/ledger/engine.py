@@ -55,10 +55,18 @@ class Ledger:
             event.listen(self.engine, "begin", partial(_begin_sqlite, _Queue()))
 
     @contextmanager
-    def work(self) -> Iterator[UnitOfWork]:
-        """Open a unit of work that may write; raises Conflict where a unique fact exists already."""
+    def work(self, *, durable: bool = True) -> Iterator[UnitOfWork]:
+        """Open a unit of work that may write; raises Conflict where a unique fact exists already.
+
+        `durable=False` does not wait for the disk: a power cut may lose its commit (a killed process never does).
+        It is for what the ledger finds out again by itself: leases, readings, and outcomes, which a look-up proves.
+        """
         try:
             with self.engine.connect() as connection:
+                if not durable:
+                    connection = connection.execution_options(syncbridge_lazy=True)  # noqa: PLW2901
+                    if not self.is_sqlite:
+                        connection.execute(text("SET LOCAL synchronous_commit TO off"))
                 yield UnitOfWork(connection)
         except IntegrityError as error:
             raise Conflict(type(error.orig).__name__) from error
@@ -147,6 +155,8 @@ def _begin_sqlite(queue: _Queue, connection: Connection) -> None:
     until = time.monotonic() + SQLITE_BUSY_MILLISECONDS / 1000
     queue.waiting += 1
     asks = queue.turn.acquire(timeout=SQLITE_BUSY_MILLISECONDS / 1000)
+    lazy = connection.get_execution_options().get("syncbridge_lazy")
+    driver.execute(f"PRAGMA synchronous={'NORMAL' if lazy else 'FULL'}")
     driver.execute("PRAGMA busy_timeout=0")
     try:
         while True:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from syncbridge.ledger.statements import insert_row, update_where
 from syncbridge.ledger.tables import inbox
 
 
@@ -51,10 +51,7 @@ def keep(
         "received_at": at,
         "last_seen_at": at,
     }
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(inbox).values(row).on_conflict_do_nothing(index_elements=["source", "message_id"]).returning(inbox.c.id)
-    ).scalar()
+    added = insert_row(connection, inbox, row, unless=("source", "message_id"))
     if added is not None:
         return Received(added, repeat=False, outcome=outcome)
     known = connection.execute(
@@ -71,7 +68,7 @@ def settle(connection: Connection, inbox_id: int, outcome: str, order_id: int | 
     values: dict[str, object] = {"outcome": outcome[:200]}
     if order_id is not None:
         values["order_id"] = order_id
-    connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(values))
+    update_where(connection, inbox, {"id": inbox_id}, values)
 
 
 def raw_of(connection: Connection, inbox_id: int) -> bytes | None:

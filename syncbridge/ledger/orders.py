@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from syncbridge.domain.backend import BackendOrder
 from syncbridge.domain.orders import DelegatedUnit, Line, ShopOrder
 from syncbridge.domain.states import SendState, UnitState, require_unit
+from syncbridge.ledger.statements import insert_row, select_where, update_where
 from syncbridge.ledger.tables import fulfilment_lines, fulfilment_orders, order_units, orders
 
 # SQLite bounds the parameters of a statement; a question about 5,000 units goes in slices.
@@ -58,23 +58,18 @@ def ensure_order(
     at: datetime,
 ) -> None:
     """Insert an order unless it is there; otherwise lock its row, so that a simultaneous intake waits for us."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(orders)
-        .values(
-            id=order_id,
-            shop=shop,
-            country=country,
-            reference_keys=[reference_key] if reference_key else [],
-            currency=currency,
-            source=source,
-            confirmed_at=confirmed_at,
-            created_at=at,
-            updated_at=at,
-        )
-        .on_conflict_do_nothing(index_elements=["id"])
-        .returning(orders.c.id)
-    ).first()
+    row = {
+        "id": order_id,
+        "shop": shop,
+        "country": country,
+        "reference_keys": [reference_key] if reference_key else [],
+        "currency": currency,
+        "source": source,
+        "confirmed_at": confirmed_at,
+        "created_at": at,
+        "updated_at": at,
+    }
+    added = insert_row(connection, orders, row, unless=("id",))
     if added is None:
         connection.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
 
@@ -121,22 +116,19 @@ def add_part(
     at: datetime,
 ) -> int:
     """Insert a fulfilment order with its units; return its id."""
-    part = connection.execute(
-        insert(fulfilment_orders)
-        .values(
-            order_id=order_id,
-            merchant=merchant,
-            warehouse=warehouse,
-            delegation=delegation,
-            reference=reference,
-            account=account,
-            state=SendState.PENDING.value,
-            inbox_id=inbox_id,
-            created_at=at,
-            updated_at=at,
-        )
-        .returning(fulfilment_orders.c.id)
-    ).scalar_one()
+    row = {
+        "order_id": order_id,
+        "merchant": merchant,
+        "warehouse": warehouse,
+        "delegation": delegation,
+        "reference": reference,
+        "account": account,
+        "state": SendState.PENDING.value,
+        "inbox_id": inbox_id,
+        "created_at": at,
+        "updated_at": at,
+    }
+    part = insert_row(connection, fulfilment_orders, row)
     connection.execute(
         insert(order_units),
         [
@@ -158,36 +150,32 @@ def add_part(
 
 def part_of(connection: Connection, part_id: int) -> Part:
     """Return a fulfilment order by its row id."""
-    return _part(connection.execute(_PART.where(fulfilment_orders.c.id == part_id)).one())
+    (row,) = select_where(connection, fulfilment_orders, _PART, {"id": part_id})
+    return _part(row)
 
 
 def part_by_reference(connection: Connection, account: str, reference: str) -> Part | None:
     """Return a back end's fulfilment order by its reference, or None when it is not ours."""
-    row = connection.execute(
-        _PART.where(fulfilment_orders.c.reference == reference, fulfilment_orders.c.account == account)
-    ).first()
-    return None if row is None else _part(row)
+    rows = select_where(connection, fulfilment_orders, _PART, {"reference": reference, "account": account})
+    return _part(rows[0]) if rows else None
 
 
 def parts_of_order(connection: Connection, order_id: int) -> list[Part]:
     """Return all fulfilment orders of an order, in the order they were made."""
-    rows = connection.execute(
-        _PART.where(fulfilment_orders.c.order_id == order_id).order_by(fulfilment_orders.c.id)
-    ).all()
-    return [_part(row) for row in rows]
+    return [_part(row) for row in select_where(connection, fulfilment_orders, _PART, {"order_id": order_id}, "id")]
 
 
-_PART = select(
-    fulfilment_orders.c.id,
-    fulfilment_orders.c.order_id,
-    fulfilment_orders.c.merchant,
-    fulfilment_orders.c.warehouse,
-    fulfilment_orders.c.delegation,
-    fulfilment_orders.c.reference,
-    fulfilment_orders.c.account,
-    fulfilment_orders.c.state,
-    fulfilment_orders.c.inbox_id,
-    fulfilment_orders.c.total_minor,
+_PART = (
+    "id",
+    "order_id",
+    "merchant",
+    "warehouse",
+    "delegation",
+    "reference",
+    "account",
+    "state",
+    "inbox_id",
+    "total_minor",
 )
 
 
@@ -198,35 +186,27 @@ def _part(row: Any) -> Part:
 
 def open_units(connection: Connection, part_id: int) -> frozenset[int]:
     """Return the order item ids of a fulfilment order that nothing has closed."""
-    return frozenset(
-        connection.execute(
-            select(order_units.c.order_item_id).where(
-                order_units.c.fulfilment_order_id == part_id, order_units.c.state == UnitState.OPEN.value
-            )
-        ).scalars()
-    )
+    where = {"fulfilment_order_id": part_id, "state": UnitState.OPEN.value}
+    return frozenset(row[0] for row in select_where(connection, order_units, ("order_item_id",), where))
 
 
 def note_reading(connection: Connection, order: ShopOrder, at: datetime) -> None:
     """Note what the shop's own order says; every reference key ever seen is kept."""
-    known = connection.execute(select(orders.c.reference_keys).where(orders.c.id == order.order_id)).scalar_one()
-    keys = [*known, order.reference_key] if order.reference_key and order.reference_key not in known else known
-    connection.execute(
-        update(orders)
-        .where(orders.c.id == order.order_id)
-        .values(
-            shop=order.shop,
-            country=order.country,
-            currency=order.currency,
-            reference_keys=keys,
-            total_minor=order.total_minor,
-            shop_status=order.status,
-            document=order.document or None,
-            confirmed_at=order.confirmed_at,
-            read_at=at,
-            updated_at=at,
-        )
-    )
+    ((known,),) = select_where(connection, orders, ("reference_keys",), {"id": order.order_id})
+    values: dict[str, object] = {
+        "shop": order.shop,
+        "country": order.country,
+        "currency": order.currency,
+        "total_minor": order.total_minor,
+        "shop_status": order.status,
+        "document": order.document or None,
+        "confirmed_at": order.confirmed_at,
+        "read_at": at,
+        "updated_at": at,
+    }
+    if order.reference_key and order.reference_key not in known:
+        values["reference_keys"] = [*known, order.reference_key]
+    update_where(connection, orders, {"id": order.order_id}, values)
 
 
 def cancel_units(connection: Connection, order_item_ids: Sequence[int], at: datetime) -> str:
@@ -245,11 +225,10 @@ def store_lines(
     connection: Connection, part_id: int, lines: Sequence[Line], total_minor: int | None, at: datetime
 ) -> None:
     """Note the lines of a frozen body, the units behind each, and the total that was sent."""
-    connection.execute(delete(fulfilment_lines).where(fulfilment_lines.c.fulfilment_order_id == part_id))
-    # A unit of an earlier version that is not sent any more must not count as one of its old line.
-    connection.execute(
-        update(order_units).where(order_units.c.fulfilment_order_id == part_id).values(line_number=None)
-    )
+    earlier = connection.execute(_FORGET_LINES, {"part": part_id}).rowcount
+    if earlier:
+        # A unit of an earlier version that is not sent any more must not count as one of its old line.
+        update_where(connection, order_units, {"fulfilment_order_id": part_id}, {"line_number": None})
     connection.execute(
         insert(fulfilment_lines),
         [
@@ -260,47 +239,104 @@ def store_lines(
                 "shop_sku": line.shop_sku,
                 "quantity": line.quantity,
                 "price_minor": line.price_minor,
+                "allocated": 0,
+                "despatched": 0,
                 "cancelled": 0,
             }
             for line in lines
         ],
     )
-    for line in lines:
-        for some in slices(line.unit_ids):
-            connection.execute(
-                update(order_units)
-                .where(order_units.c.order_item_id.in_(some))
-                .values(
-                    line_number=line.line_number,
-                    price_minor=line.price_minor,
-                    tax_rate=line.tax_rate,
-                    updated_at=at,
-                )
-            )
     connection.execute(
-        update(fulfilment_orders)
-        .where(fulfilment_orders.c.id == part_id)
-        .values(total_minor=total_minor, updated_at=at)
+        _UNIT_ON_LINE,
+        [
+            {
+                "unit": unit,
+                "line": line.line_number,
+                "price": line.price_minor,
+                "rate": line.tax_rate,
+                "at": at,
+            }
+            for line in lines
+            for unit in line.unit_ids
+        ],
     )
+    update_where(connection, fulfilment_orders, {"id": part_id}, {"total_minor": total_minor, "updated_at": at})
+
+
+_FORGET_LINES = delete(fulfilment_lines).where(fulfilment_lines.c.fulfilment_order_id == bindparam("part"))
+_UNIT_ON_LINE = (
+    update(order_units)
+    .where(order_units.c.order_item_id == bindparam("unit"))
+    .values(
+        line_number=bindparam("line"),
+        price_minor=bindparam("price"),
+        tax_rate=bindparam("rate"),
+        updated_at=bindparam("at"),
+    )
+)
+_NEWER_VERSION = (
+    update(fulfilment_orders)
+    .where(
+        fulfilment_orders.c.id == bindparam("part"),
+        func.coalesce(fulfilment_orders.c.backend_version, 0) < bindparam("version"),
+    )
+    .values(
+        backend_id=bindparam("to_id"),
+        backend_status=bindparam("to_status"),
+        backend_raw_status=bindparam("to_raw_status"),
+        backend_version=bindparam("version"),
+        updated_at=bindparam("at"),
+    )
+)
+_LINE_MOVED = (
+    update(fulfilment_lines)
+    .where(
+        fulfilment_lines.c.fulfilment_order_id == bindparam("part"),
+        fulfilment_lines.c.line_number == bindparam("line"),
+    )
+    .values(allocated=bindparam("to_allocated"), despatched=bindparam("to_despatched"))
+)
 
 
 def note_backend_order(connection: Connection, part_id: int, order: BackendOrder, at: datetime) -> bool:
     """Note a back end's order; false when the stored version is as new."""
     newer = connection.execute(
-        update(fulfilment_orders)
-        .where(
-            fulfilment_orders.c.id == part_id,
-            func.coalesce(fulfilment_orders.c.backend_version, 0) < order.version,
-        )
-        .values(
-            backend_id=order.backend_id,
-            backend_status=order.status.value,
-            backend_raw_status=order.raw_status,
-            backend_version=order.version,
-            updated_at=at,
-        )
+        _NEWER_VERSION,
+        {
+            "part": part_id,
+            "version": order.version,
+            "to_id": order.backend_id,
+            "to_status": order.status.value,
+            "to_raw_status": order.raw_status,
+            "at": at,
+        },
     )
-    return newer.rowcount == 1
+    if newer.rowcount != 1:
+        return False
+    if any(line.allocated or line.despatched for line in order.lines) or order.version > 1:
+        _note_quantities(connection, part_id, order)
+    return True
+
+
+def _note_quantities(connection: Connection, part_id: int, order: BackendOrder) -> None:
+    """Note what of each line the back end has allocated and despatched, where it changed."""
+    columns = ("line_number", "allocated", "despatched")
+    known = {
+        row.line_number: (row.allocated, row.despatched)
+        for row in select_where(connection, fulfilment_lines, columns, {"fulfilment_order_id": part_id})
+    }
+    moved = [
+        {
+            "part": part_id,
+            "line": line.line_number,
+            "to_allocated": line.allocated,
+            "to_despatched": line.despatched,
+        }
+        for line in order.lines
+        if known.get(line.line_number, (line.allocated, line.despatched)) != (line.allocated, line.despatched)
+    ]
+    if moved:
+        connection.execute(_LINE_MOVED, moved)
 
 
 def note_cancelled(connection: Connection, part_id: int, cancelled: Mapping[int, int]) -> None:

@@ -88,6 +88,8 @@ fulfilment_lines = Table(
     Column("shop_sku", String(200), nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("price_minor", BigInteger),
+    Column("allocated", Integer, nullable=False, server_default="0"),
+    Column("despatched", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, default=0),
 )
 
@@ -201,6 +203,62 @@ catalogue_items = Table(
     Column("sku", String(200), primary_key=True),
     Column("active", Boolean, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+)
+
+# One row per SKU × merchant × warehouse: what the back end says, what the shop was told, what it answered.
+# `sending` is an intended write whose outcome is not known yet; `published` is what the shop is known to hold.
+stock_levels = Table(
+    "stock_levels",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("warehouse_code", String(64), primary_key=True),
+    Column("sku", String(200), primary_key=True),
+    Column("merchant", String(64), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("shop_sku", String(200), nullable=False),
+    Column("observed", String(32), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("changed_at", UtcDateTime),
+    Column("observed_at", UtcDateTime, nullable=False),
+    Column("available", Integer),
+    Column("in_flight", Integer),
+    Column("buffer", Integer),
+    Column("sending", Integer),
+    Column("published", Integer),
+    Column("stamp", UtcDateTime),
+    Column("published_at", UtcDateTime),
+    Column("ignored", Integer, nullable=False, server_default="0"),
+    Column("reason", String(200), nullable=False, server_default=""),
+    Column("not_before", UtcDateTime),
+    Index("ix_stock_levels_shop_sku", "shop_sku"),
+)
+
+# One row per unit that the shop has confirmed and that was not taken in yet: it is sold all the same.
+sold_units = Table(
+    "sold_units",
+    metadata,
+    Column("order_item_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("order_id", BigInteger, nullable=False),
+    Column("merchant", String(64), nullable=False),
+    Column("warehouse", String(64), nullable=False),
+    Column("sku", String(200), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
+)
+
+# One row per full compare with the shop's own numbers: the drift and its trend.
+stock_comparisons = Table(
+    "stock_comparisons",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account", String(64), nullable=False, index=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+    Column("skus", Integer, nullable=False),
+    Column("skus_off", Integer, nullable=False),
+    Column("units_off", BigInteger, nullable=False),
+    Column("edited", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
 )
 
 # One row per feed. It moves only after what it covers is stored.

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from syncbridge.domain.errors import CallEvidence, LeaseLost
 from syncbridge.domain.states import SendState, require_send
 from syncbridge.ledger import history
+from syncbridge.ledger.statements import insert_row, update_where
 from syncbridge.ledger.tables import attempts, fulfilment_orders, transmissions
 
 
@@ -31,6 +32,7 @@ class Claim:
     fulfilment_order_id: int | None
     state: SendState
     body: str | None
+    body_version: int
     uncertain: bool
     failures: int
     attempts: int
@@ -50,27 +52,23 @@ def add(
     fulfilment_order_id: int | None = None,
 ) -> int:
     """Record the intent to write; unique per (target, kind, key)."""
-    added = connection.execute(
-        insert(transmissions)
-        .values(
-            kind=kind,
-            target=target,
-            key=key,
-            order_id=order_id,
-            fulfilment_order_id=fulfilment_order_id,
-            state=SendState.PENDING.value,
-            body_version=1,
-            uncertain=False,
-            due_at=due_at,
-            failures=0,
-            attempts=0,
-            reason="",
-            created_at=at,
-            updated_at=at,
-        )
-        .returning(transmissions.c.id)
-    )
-    return int(added.scalar_one())
+    row = {
+        "kind": kind,
+        "target": target,
+        "key": key,
+        "order_id": order_id,
+        "fulfilment_order_id": fulfilment_order_id,
+        "state": SendState.PENDING.value,
+        "body_version": 1,
+        "uncertain": False,
+        "due_at": due_at,
+        "failures": 0,
+        "attempts": 0,
+        "reason": "",
+        "created_at": at,
+        "updated_at": at,
+    }
+    return int(insert_row(connection, transmissions, row))
 
 
 def claim_due(
@@ -118,6 +116,7 @@ _CLAIM_COLUMNS = (
     transmissions.c.fulfilment_order_id,
     transmissions.c.state,
     transmissions.c.body,
+    transmissions.c.body_version,
     transmissions.c.uncertain,
     transmissions.c.failures,
     transmissions.c.attempts,
@@ -173,11 +172,7 @@ def finish_attempt(
             "vendor_request_id": evidence.request_id,
             "excerpt": str(evidence)[:2000],
         }
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.transmission_id == claim.id, attempts.c.number == claim.attempts)
-        .values(values)
-    )
+    update_where(connection, attempts, {"transmission_id": claim.id, "number": claim.attempts}, values)
 
 
 def acknowledge(connection: Connection, claim: Claim, *, at: datetime, reason: str = "") -> None:
@@ -219,7 +214,7 @@ def park(connection: Connection, claim: Claim, *, at: datetime, reason: str, rec
         raise ValueError("an uncertain row keeps its body until it is proven absent")
     values: dict[str, Any] = {"due_at": None, "reason": reason[:200], "uncertain": claim.uncertain, **_RELEASED}
     if recompose:
-        values |= {"body": None, "body_version": transmissions.c.body_version + 1}
+        values |= {"body": None, "body_version": claim.body_version + 1}
     _change(connection, claim, SendState.SENT if claim.uncertain else SendState.PENDING, at=at, **values)
 
 
@@ -238,7 +233,7 @@ def drop_body(connection: Connection, claim: Claim, *, at: datetime) -> Claim:
         SendState.PENDING,
         at=at,
         body=None,
-        body_version=transmissions.c.body_version + 1,
+        body_version=claim.body_version + 1,
         uncertain=False,
     )
     return replace(claim, state=SendState.PENDING, body=None, uncertain=False)
@@ -250,16 +245,13 @@ _RELEASED: dict[str, Any] = {"lease": None, "lease_until": None}
 def _change(connection: Connection, claim: Claim, new: SendState, *, at: datetime, **values: Any) -> None:
     if claim.state is not new:
         require_send(claim.state, new)
-    changed = connection.execute(
-        update(transmissions)
-        .where(
-            transmissions.c.id == claim.id,
-            transmissions.c.lease == claim.lease,
-            transmissions.c.state == claim.state.value,
-        )
-        .values(state=new.value, updated_at=at, **values)
+    changed = update_where(
+        connection,
+        transmissions,
+        {"id": claim.id, "lease": claim.lease, "state": claim.state.value},
+        {"state": new.value, "updated_at": at, **values},
     )
-    if changed.rowcount != 1:
+    if changed != 1:
         raise LeaseLost(f"transmission {claim.id} was taken over")
     mirror(connection, claim.kind, claim.order_id, claim.fulfilment_order_id, claim.key, claim.state, new, at=at)
 
@@ -284,12 +276,8 @@ def mirror(
             values["sent_at"] = at
         if new is SendState.ACKNOWLEDGED:
             values["acknowledged_at"] = at
-        moved = connection.execute(
-            update(fulfilment_orders)
-            .where(fulfilment_orders.c.id == fulfilment_order_id, fulfilment_orders.c.state == old.value)
-            .values(values)
-        )
-        if moved.rowcount != 1:
+        expected = {"id": fulfilment_order_id, "state": old.value}
+        if update_where(connection, fulfilment_orders, expected, values) != 1:
             raise LeaseLost(f"fulfilment order {fulfilment_order_id} is not {old}")
     history.record(
         connection,

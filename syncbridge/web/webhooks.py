@@ -1,6 +1,6 @@
 """`POST /scayle/webhooks` and `POST /scend/webhooks/{account}`: hints that something changed.
 
-Everything is correct without them, so a body that is refused here is not kept. They are answered once the event is stored.
+Everything is correct without them, so no body is kept.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def blueprint(parts: Parts) -> Blueprint:
             return try_again()
         if not genuine:
             return refusal(401, "SIGNATURE_INVALID", "No valid signature covers this event.")
-        # Verified and stored; what follows is done in the background (Scend contract 2.16, assumed).
+        # Verified; what follows is done in the background (Scend contract 2.16, assumed).
         return reply(202, {"status": "accepted"})
 
     return pages

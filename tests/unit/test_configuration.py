@@ -6,6 +6,8 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,7 @@ def test_the_example_loads_without_a_fault_and_names_every_key() -> None:
         configuration.scend,
         configuration.schedule,
         configuration.limits,
+        configuration.stock,
         configuration.retention,
         configuration.owners,
     ):
@@ -391,7 +394,7 @@ def test_maps_translate_and_never_repair(load_text: Load) -> None:
     assert settings.scayle_sku("85123-A") == "85123A"
     assert settings.backend_sku("a b") == "a b"
     assert settings.service("anything") == "STD48"
-    assert settings.buffers.of("X") == 0
+    assert settings.buffers.rule.units("X", 10, sold_per_minute=Decimal(0), age=timedelta(0)) == 0
 
 
 def test_required_address_fields_depend_on_the_country(load_text: Load) -> None:

@@ -230,7 +230,8 @@ def _worker(name: str, children: int, queues: str, events: bool) -> Program:
         f"-A tasks.app worker --pool prefork --concurrency {children} --queues {queues} --hostname {name}@%%h "
         "--without-gossip --without-mingle --loglevel INFO"
     )
-    command = (sys.executable, "-m", "celery", *options.split(), *(("--events",) if events else ()))
+    # As in the Procfile: on one machine, answering SCAYLE comes first.
+    command = ("nice", "-n", "5", sys.executable, "-m", "celery", *options.split(), *(("--events",) if events else ()))
     return Program(name, command, stop_seconds=3)
 
 

@@ -11,6 +11,7 @@ from syncbridge.sandbox.faults import CONTROL_PREFIX
 from syncbridge.sandbox.scayle import dump
 from syncbridge.sandbox.scayle.answers import ApiError, Json
 from syncbridge.sandbox.scayle.control_orders import ShopperControl
+from syncbridge.sandbox.scayle.control_shop import ShopFloor
 from syncbridge.sandbox.scayle.world import World
 
 CONTROL_CALLS = """\
@@ -43,6 +44,10 @@ control plane (never rate-limited; header X-Sandbox-Token where a control token 
   POST   /_sandbox/orders/{id}/cancel-again  {"times": 2}: repeat the cancellation calls, concurrently
   POST   /_sandbox/orders/{id}/force-close
   POST   /_sandbox/orders/{id}/capture       {"fails": true | false}: let captures fail, or let them through
+  GET    /_sandbox/shop/availability?sku=    what a shopper may buy: quantity less blocked and reserved units;
+                                             also merchant, warehouse
+  POST   /_sandbox/shop/buy                  {sku, quantity, merchant, warehouse, ...members of an order}: looks and
+                                             buys in one step; 201 with the order, or 409 "sold out" with the figure
   POST   /_sandbox/stock                     panel edit: {sku, warehouse, merchant, quantity} or a list
   GET    /_sandbox/webhooks                  deliveries with their bodies: ?type=&orderId=&limit=
   POST   /_sandbox/webhooks/redeliver        {"key", "type", "orderId", "last"}: send again, same key and body
@@ -71,6 +76,7 @@ class ControlPlane:
         add("GET", f"{CONTROL_PREFIX}/webhooks", self.list_webhooks)
         add("POST", f"{CONTROL_PREFIX}/webhooks/redeliver", self.redeliver)
         ShopperControl(world).register(app)
+        ShopFloor(world).register(app)
 
     async def reset(self, request: web.Request) -> web.Response:
         """Start anew."""

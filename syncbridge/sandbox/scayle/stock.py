@@ -197,6 +197,10 @@ class Stock:
 
     # ---- reading
 
+    def rows_of(self, variant_id: int) -> list[StockRow]:
+        """Return the rows of a variant, those that only hold blocks included."""
+        return self._by_variant.get(variant_id, [])
+
     def entities(self, variant_id: int) -> list[Json]:
         """Return all warehouses of a variant as the API lists them; rows that only hold blocks are unknown."""
         deduct = self._behaviour.on("stockDeductsBlocks")

@@ -110,7 +110,8 @@ def pack(order: Order) -> None:
 
 
 def short_pick(order: Order, missing: Mapping[int, int]) -> None:
-    """Find units missing: they move from allocated to backordered and leave the stock figures.
+    """Find units missing: they move from allocated to backordered and leave the stock figures, unless a count
+    has found them missing before, so that fewer are in the building than are reserved.
 
     With `allowPartialDespatch` picking goes on as long as a unit is left, otherwise the order returns to
     `BACKORDERED` (where a pending cancel request is accepted). A remainder of a partly sent order keeps its
@@ -125,7 +126,10 @@ def short_pick(order: Order, missing: Mapping[int, int]) -> None:
             continue
         row = stock.ensure(line["sku"], order.document["warehouseCode"])
         picked = min(units, order.picked.get(number, 0))
-        lost = min(units, row.document["physical"] - row.document["picked"] + picked)
+        # What a count has already taken from the books cannot leave them again.
+        counted_out = max(0, row.document["reserved"] - row.document["physical"])
+        there = row.document["physical"] - row.document["picked"] + picked
+        lost = min(max(0, units - counted_out), there)
         stock.move(row, physical=-lost, reserved=-units, picked=-picked)
         if picked:
             order.picked[number] -= picked

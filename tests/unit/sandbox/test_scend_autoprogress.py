@@ -187,3 +187,21 @@ def test_units_are_spread_over_parcels_without_loss(
 def test_first_part_is_never_everything() -> None:
     assert first_part({1: 2, 2: 5, 3: 1}) == {1: 2}
     assert first_part({4: 5}) == {4: 2}
+
+
+def test_units_that_a_count_found_missing_leave_the_books_once(scend: Any) -> None:
+    row = {"sku": "TEE-ORG-BLK-M", "warehouseCode": "MID1", "physical": 3, "quarantined": 0, "lockedForSale": 0}
+    scend.control("POST", "/seed", {"stock": [row]})
+    scend.settings(autoProgress={**dict.fromkeys(TROUBLE, 0.0), "allocateSeconds": 1, "pickSeconds": 60})
+    lines = [{"lineNumber": 1, "sku": "TEE-ORG-BLK-M", "quantity": 1}]
+    for number in range(3):
+        scend.create(f"R-{number}", lines=lines)
+    scend.wind(2)
+    deadline = time.monotonic() + 5
+    while scend.stock()["reserved"] < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    scend.control("POST", "/stock/adjust", {"sku": "TEE-ORG-BLK-M", "bucket": "physical", "delta": -1})
+    assert wait_until_idle(scend)["defects"] == 0
+    statuses = Counter(order["status"] for order in scend.control("GET", "/state?section=orders")["orders"])
+    assert statuses == {"DESPATCHED": 2, "CANCELLED": 1}
+    assert (scend.stock()["physical"], scend.stock()["reserved"]) == (0, 0)

@@ -1,0 +1,242 @@
+"""syncbridge as it runs in production, for one sale: web, workers, beat, Redis and ledger between two stand-ins.
+
+One deployment serves three merchants that differ in their buffer rule alone, each with a warehouse and SKUs of its
+own, so that one run prices every rule under the same load and the same faults.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from syncbridge.embedded.redis_server import EmbeddedRedis
+from syncbridge.sandbox.bench.scene import workers
+from syncbridge.sandbox.demo import programs
+from syncbridge.sandbox.demo.addresses import (
+    ACCOUNT,
+    CARRIER,
+    COUNTRY,
+    SCAYLE_PATH,
+    SCEND_PATH,
+    SHOP_KEY,
+    find_addresses,
+)
+from syncbridge.sandbox.demo.commands import Commands
+from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
+from syncbridge.sandbox.demo.stage import CARRIERS, Stage
+from syncbridge.sandbox.demo.vendors import Vendors
+from syncbridge.sandbox.flash_sale.channel import Address, Channel
+from syncbridge.sandbox.flash_sale.script import LARGEST_LOSS, Script
+from syncbridge.sandbox.flash_sale.stand_ins import NO_LIMIT, set_up
+
+CHECKOUT = Path(__file__).parents[3]
+"""The folder that holds the three packages, installed or checked out."""
+
+READY_SECONDS = 60.0
+OURS = "syncbridge"
+SYNC_SECONDS = 2.0
+"""Between two stock runs: two minutes of a real sale, four times the default of production."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A buffer rule: its configuration, and the most units of an article that it keeps from the shop."""
+
+    key: str
+    title: str
+    configuration: str
+    held_back: int
+
+
+RULES = (
+    Rule("none", "syncbridge, no buffer", "", 0),
+    Rule("fixed", f"syncbridge, {LARGEST_LOSS} kept back", f"default = {LARGEST_LOSS}", LARGEST_LOSS),
+    Rule(
+        "fast",
+        "syncbridge, fast movers",
+        "fast_movers = { from_per_minute = 6, safety = 1, floor = 1, ceiling = 4 }",
+        4,
+    ),
+)
+"""`fixed` keeps what the largest loss of a count takes; `fast` keeps what sells while a figure ages, so it keeps the most when
+an article sells fastest. Its speeds are those of the shortened time: 6 a minute is one in ten minutes of a real sale."""
+
+CONFIGURATION = """\
+# Written by `python -m syncbridge.sandbox.flash_sale` for one run. A second stands for a minute.
+
+[scayle]
+base_url = "{address.scayle}{scayle_path}"
+poll_grace_seconds = 2
+poll_overlap_seconds = 8
+delegation_delay_margin_seconds = 2
+lookup_lag_seconds = 1
+landing_seconds = 4
+
+[[scayle.shops]]
+key = "{shop}"
+country = "{country}"
+currencies = ["GBP"]
+default = true
+{merchants}
+[scend]
+base_url = "{address.scend}{scend_path}"
+account_code = "{account}"
+rate_capacity = {limit}
+rate_per_second = {limit}
+lookup_lag_seconds = 1
+landing_seconds = 2
+
+[schedule]
+sweep_seconds = 2
+order_poll_seconds = 2
+order_status_seconds = 1
+despatch_pull_seconds = 5
+stock_sync_seconds = {sync_seconds}
+escalate_seconds = 5
+
+[limits]
+call_deadline_seconds = 4
+lease_seconds = 6
+order_lock_seconds = 6
+"""
+
+MERCHANT = """
+[[merchants]]
+key = "{channel.key}"
+backend = "scend"
+reference_template = "S-{{merchant}}-{{order_id}}"
+warehouses = [{{{{ key = "{channel.warehouse}", code = "{channel.warehouse_code}" }}}}]
+service_map = {{{{ {carrier} = "AUTO" }}}}
+
+[merchants.buffers]
+{buffers}
+
+[merchants.carrier_map]
+{carrier_map}
+"""
+
+
+class Deployment:
+    """Everything running, stock published. Use as a context manager: nothing is left when the block ends."""
+
+    def __init__(self, script: Script, rules: tuple[Rule, ...], state_dir: Path | None = None) -> None:
+        self._script = script
+        self._rules = rules
+        self._state_dir = state_dir
+        self._stack = ExitStack()
+        found = find_addresses()
+        self._ports = found
+        self.address = Address(
+            found.scayle, found.scend, found.scayle_token, found.scend_token, found.control_token
+        )
+        self.channels = tuple(
+            Channel(
+                rule.key,
+                rule.title,
+                OURS,
+                self.address,
+                f"WH-{rule.key.upper()}",
+                f"W{place}",
+                rule.held_back,
+            )
+            for place, rule in enumerate(rules, 1)
+        )
+
+    def __enter__(self) -> Deployment:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        left: list[int] = []
+        if hasattr(self, "processes"):
+            self.processes.stop()
+            left = self.processes.left_behind()
+        self._stack.close()
+        if left:
+            raise DemoFailed(f"processes {left} would not end")
+
+    def _start(self) -> None:
+        folder = self._state_dir or Path(tempfile.mkdtemp(prefix="syncbridge-sale-"))
+        self.stage = stage = Stage(folder)
+        if self._state_dir is None:
+            self._stack.callback(shutil.rmtree, stage.folder, ignore_errors=True)
+        redis = self._stack.enter_context(EmbeddedRedis(stage.redis))
+        self.processes = self._stack.enter_context(Processes(stage, usual_environment({}, CHECKOUT)))
+        self.processes.guard(redis.pid)
+        stage.configuration.write_text(self.configuration(), encoding="utf-8")
+        self.processes.start("vendors", programs.stand_ins(self._ports, self._script.seed), {})
+        with Vendors(self._ports) as vendors:
+            vendors.wait_until_ready()
+        self._set_up_vendors()
+        variables = stage.environment(self._ports, redis.url)
+        self.commands = Commands(usual_environment(variables, CHECKOUT), stage.folder)
+        self.commands.run("db", "upgrade")
+        self.commands.run("flow", "run", "catalogue_pull")
+        ours = (programs.web(self._ports), *workers(4, events=False), programs.beat(stage.folder))
+        self.processes.start("ours", ours, variables)
+        self._wait_for_web()
+
+    def configuration(self) -> str:
+        """Return the TOML file."""
+        carrier_map = "\n".join(f'{carrier} = "{CARRIER}"' for carrier in CARRIERS)
+        merchants = "".join(
+            MERCHANT.format(
+                channel=channel, carrier=CARRIER, buffers=rule.configuration, carrier_map=carrier_map
+            )
+            .replace("{{", "{")
+            .replace("}}", "}")
+            for channel, rule in zip(self.channels, self._rules, strict=True)
+        )
+        return CONFIGURATION.format(
+            address=self.address,
+            scayle_path=SCAYLE_PATH,
+            scend_path=SCEND_PATH,
+            shop=SHOP_KEY,
+            country=COUNTRY,
+            account=ACCOUNT,
+            merchants=merchants,
+            limit=NO_LIMIT,
+            sync_seconds=SYNC_SECONDS,
+        )
+
+    def _set_up_vendors(self) -> None:
+        ports = self._ports
+        set_up(
+            self._script,
+            self.address,
+            self.channels,
+            {one.key: ports.inbound(f"/scayle/{one.key}/orders") for one in self.channels},
+            cancellation_urls={
+                one.key: ports.inbound(f"/scayle/{one.key}/cancellations") for one in self.channels
+            },
+            shop_webhook_url=ports.inbound("/scayle/webhooks"),
+            warehouse_subscription={
+                "url": f"{ports.web}/scend/webhooks/{ACCOUNT}",
+                "secret": ports.webhook_secret,
+            },
+        )
+
+    def _wait_for_web(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        session = requests.Session()
+        session.trust_env = False
+        while True:
+            self.processes.check()
+            try:
+                if session.get(f"{self._ports.web}/healthz", timeout=2).status_code == 200:
+                    return
+            except requests.RequestException:
+                pass
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"web does not answer: {self.stage.last_words('web')}")
+            time.sleep(0.2)
