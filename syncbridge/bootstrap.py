@@ -38,13 +38,15 @@ QUEUES = {
     "despatch_pull": "despatches",
     "shipment_push": "despatches",
     "sweep": "orders",
+    "stock_sync": "stock",
+    "stock_reconcile": "stock",
     "catalogue_pull": "housekeeping",
     "escalate": "housekeeping",
     "housekeep": "housekeeping",
 }
 """The queue of every flow. The sweeper rides with the orders: a worker that serves orders must always be there."""
 
-SPACED_SECONDS = {"status_pull": 5.0, "despatch_pull": 5.0, "catalogue_pull": 10.0, "order_poll": 10.0}
+SPACED_SECONDS = {"status_pull": 5.0, "despatch_pull": 5.0, "stock_sync": 5.0, "catalogue_pull": 10.0, "order_poll": 10.0}
 """Flows that read feeds, and how far their runs are kept apart when webhooks ring. At Scend's two calls a second, two feeds
 read twice in five seconds are under half of the quota, and a parcel is still told of within seconds."""
 

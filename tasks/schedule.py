@@ -22,6 +22,10 @@ def beat_schedule(settings: ScheduleSettings) -> dict[str, dict[str, Any]]:
         "status_pull": settings.order_status_seconds,
         # Parcels, so that customers are told and money is captured: webhooks are quicker, but may be lost.
         "despatch_pull": settings.despatch_pull_seconds,
+        # What the shop may sell: webhooks ring in between, but may be lost.
+        "stock_sync": settings.stock_sync_seconds,
+        # Every number against the shop's own, so that no drift grows old.
+        "stock_reconcile": settings.stock_reconcile_seconds,
         # SKUs that the warehouse does not know are found before an order needs them.
         "catalogue_pull": settings.catalogue_seconds,
         # What takes too long becomes an exception within a minute.

@@ -18,6 +18,8 @@ from syncbridge.flows import (
     order_push,
     shipment_push,
     status_pull,
+    stock_reconcile,
+    stock_sync,
     sweep,
 )
 from syncbridge.flows.context import Context
@@ -167,6 +169,10 @@ FLOWS: dict[str, RunnableFlow] = {
     ),
     "cancellation_push": RunnableFlow(
         "Close in SCAYLE what a warehouse gave up.", cancellation_push.run, _writes("cancellation"), ("order",)
+    ),
+    "stock_sync": RunnableFlow("Publish what can be shipped.", stock_sync.run, _feed("stock")),
+    "stock_reconcile": RunnableFlow(
+        "Compare every number with SCAYLE's own.", stock_reconcile.run, _feed("stock")
     ),
     "catalogue_pull": RunnableFlow("Read which SKUs the back ends know.", catalogue_pull.run, _feed("catalogue")),
     "sweep": RunnableFlow("Ring for whatever is due.", sweep.run, _sweep),

@@ -264,6 +264,51 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "stock_held",
+            "A stock run would change so much that it was held",
+            Owner.WAREHOUSE,
+            Severity.CRITICAL,
+            _HOUR,
+            (
+                "The shop keeps the old numbers meanwhile; syncbridge stock diff lists what would change.",
+                "Ask the warehouse whether the figures are real (a failed count, a wrong import).",
+                "If they are: syncbridge stock release ACCOUNT --reason TEXT. If not, it closes when they come back.",
+            ),
+        ),
+        Kind(
+            "stock_ignored",
+            "SCAYLE keeps ignoring the stock of a SKU",
+            Owner.ECOMMERCE,
+            Severity.HIGH,
+            4 * _HOUR,
+            (
+                "SCAYLE holds a newer stamp than ours: somebody or something else writes stock for this SKU.",
+                "Compare the stamps in the evidence with the clocks (syncbridge doctor) and stop the other writer.",
+            ),
+        ),
+        Kind(
+            "stock_refused",
+            "SCAYLE does not take the stock of a SKU",
+            Owner.ECOMMERCE,
+            Severity.NORMAL,
+            24 * _HOUR,
+            (
+                "The SKU is not in SCAYLE, or its warehouse or merchant is not: set it up there, or map it in sku_map.",
+                "It is tried again every hour; this closes once SCAYLE takes the number.",
+            ),
+        ),
+        Kind(
+            "stock_edited",
+            "Somebody edited stock in the SCAYLE panel",
+            Owner.ECOMMERCE,
+            Severity.NORMAL,
+            24 * _HOUR,
+            (
+                "The number was put right from the warehouse's figure; the evidence has both.",
+                "Use a buffer in the configuration to keep units from sale. Then resolve this.",
+            ),
+        ),
+        Kind(
             "vendor_refuses_us",
             "A vendor refuses our credentials or address",
             Owner.IT,

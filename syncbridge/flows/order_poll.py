@@ -15,6 +15,7 @@ from syncbridge.ledger.engine import Conflict, DatabaseAway
 from syncbridge.ledger.exceptions import close_exceptions
 from syncbridge.ledger.feeds import CursorMoved, Position
 from syncbridge.ledger.orders import known_units
+from syncbridge.ledger.stock import SoldUnit, note_sold
 from syncbridge.ports import FeedPage
 
 NAME = "orders:scayle"
@@ -70,6 +71,7 @@ def _poll(context: Context, since: datetime | None) -> dict[str, int]:
 
 def _take_in_page(context: Context, page: FeedPage[ShopOrder]) -> tuple[int, int]:
     """Take in what is new on a page; return how many parts were made and how many orders failed."""
+    _note_sold(context, page)
     candidates = [(order, units) for order in page.rows if (units := list(_wanted(context, order)))]
     with context.ledger.reading() as connection:
         known = known_units(connection, [unit.order_item_id for _order, units in candidates for unit in units])
@@ -88,6 +90,30 @@ def _take_in_page(context: Context, page: FeedPage[ShopOrder]) -> tuple[int, int
                 defect(work.connection, f"order:{order.order_id}", NAME, error, context.now())
                 work.commit()
     return healed, failed
+
+
+def _note_sold(context: Context, page: FeedPage[ShopOrder]) -> None:
+    """Note what is sold already although its delegation is still on its way: stock must not promise it again."""
+    grace = timedelta(seconds=context.configuration.scayle.poll_grace_seconds)
+    seen: list[SoldUnit] = []
+    gone: list[int] = []
+    for order in page.rows:
+        if order.confirmed_at is None:
+            continue
+        fresh = context.now() - order.confirmed_at < grace and not order.cancelled
+        for unit in order.units:
+            if unit.state in (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE):
+                gone.append(unit.order_item_id)
+            elif fresh and unit.state is ShopUnitState.OPEN and (merchant := context.merchant(unit.merchant)):
+                warehouse = unit.warehouse or (merchant.warehouses[0].key if len(merchant.warehouses) == 1 else "")
+                seen.append(SoldUnit(unit.order_item_id, order.order_id, merchant.key, warehouse, unit.sku))
+    with context.ledger.reading() as connection:
+        known = known_units(connection, [unit.order_item_id for unit in seen])
+    waiting = [unit for unit in seen if unit.order_item_id not in known]
+    if waiting or gone:
+        with context.ledger.work() as work:
+            note_sold(work.connection, waiting, gone, context.now())
+            work.commit()
 
 
 def _wanted(context: Context, order: ShopOrder) -> Iterable[ShopUnit]:

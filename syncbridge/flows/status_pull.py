@@ -20,12 +20,14 @@ def run(context: Context) -> dict[str, int]:
     """Read the order feed of every back end; return how many rows were read per account."""
     read: dict[str, int] = {}
     for backend in context.backends.values():
-        read[backend.account] = _pull(context, backend)
+        read[backend.account] = pull(context, backend)
     context.doorbell.ring("cancellation_push")
     return read
 
 
-def _pull(context: Context, backend: FulfilmentBackend) -> int:
+def pull(context: Context, backend: FulfilmentBackend) -> int:
+    """Read one back end's order feed to its end; return how many rows were read."""
+
     def store(connection: Connection, rows: tuple[BackendOrder, ...], at: datetime) -> None:
         row_by_row(
             connection,

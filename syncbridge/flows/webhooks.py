@@ -24,6 +24,7 @@ _SCAYLE_FLOWS = {
 }
 _SCEND_FLOWS = {
     "order.status_changed": "status_pull",
+    "stock.changed": "stock_sync",
     "despatch.created": "despatch_pull",
     "despatch.updated": "despatch_pull",
 }

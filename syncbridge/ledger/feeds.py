@@ -51,6 +51,11 @@ def move(connection: Connection, name: str, old: Position, new: Position, *, at:
         raise CursorMoved(name)
 
 
+def drop(connection: Connection, name: str) -> None:
+    """Forget a position."""
+    connection.execute(delete(cursors).where(cursors.c.name == name))
+
+
 def readable_until(connection: Connection, name: str, *, at: datetime) -> datetime:
     """Return until when a feed was last read to its end; for one that never was, since when we try."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
