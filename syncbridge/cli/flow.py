@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -14,6 +15,8 @@ from syncbridge.cli.session import context
 
 if TYPE_CHECKING:
     from syncbridge.cli.flow_registry import RunnableFlow
+
+Result = TypeVar("Result")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The flows that the workers run.")
 
@@ -90,15 +93,8 @@ def run(
 
 
 def _run(name: str, flow: RunnableFlow, here: Any, arguments: dict[str, Any], json: bool) -> None:
-    from syncbridge.domain.errors import Busy, VendorError
-
     started = time.monotonic()
-    try:
-        outcome = flow.run(here, **arguments)
-    except Busy as error:
-        trouble(f"{name} was held back before a call left: {error}. Try again in {error.after.total_seconds():.0f} s.")
-    except VendorError as error:
-        trouble(f"{name} did not come through: {error}. Nothing is lost; it goes on where it stopped.")
+    outcome = carry_out(name, lambda: flow.run(here, **arguments))
     summary = outcome.as_dict() if hasattr(outcome, "as_dict") else dict(outcome)
     seconds = round(time.monotonic() - started, 3)
     parked = int(summary.get("parked", 0))
@@ -111,6 +107,18 @@ def _run(name: str, flow: RunnableFlow, here: Any, arguments: dict[str, Any], js
             say(f"{plural(parked, 'write waits', 'writes wait')} for a person: syncbridge exceptions list")
     if parked:
         raise typer.Exit(TROUBLE)
+
+
+def carry_out(name: str, run: Callable[[], Result]) -> Result:
+    """Run a flow; what vendors and quotas answer on the way ends the command in a sentence."""
+    from syncbridge.domain.errors import Busy, VendorError
+
+    try:
+        return run()
+    except Busy as error:
+        trouble(f"{name} was held back before a call left: {error}. Try again in {error.after.total_seconds():.0f} s.")
+    except VendorError as error:
+        trouble(f"{name} did not come through: {error}. Nothing is lost; it goes on where it stopped.")
 
 
 def _takers(option: str, takers: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from syncbridge.cli import config, db, demo, doctor, exceptions, flow, orders, queue, replay, sandbox
+from syncbridge.cli import config, db, demo, doctor, exceptions, flow, orders, queue, replay, sandbox, stock
 from syncbridge.cli.failing import Guarded
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
     syncbridge exceptions list        what needs a person, the most urgent first
     syncbridge orders show ORDER      everything that happened to an order
     syncbridge orders rerun ORDER     try again after something was mended
+    syncbridge stock diff --sku SKU   why the shop shows this number
 
     Exit codes: 0 done, 1 found trouble, 2 wrong use or wrong configuration.
     """,
@@ -49,6 +50,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(flow.app, name="flow")
 app.add_typer(orders.app, name="orders")
 app.add_typer(exceptions.app, name="exceptions")
+app.add_typer(stock.app, name="stock")
 app.add_typer(queue.app, name="queue")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("replay")(replay.replay)

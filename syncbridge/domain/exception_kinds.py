@@ -287,6 +287,18 @@ KINDS: dict[str, Kind] = {
             ),
         ),
         Kind(
+            "clock_skew",
+            "Our clock is far from the shop's",
+            Owner.IT,
+            Severity.CRITICAL,
+            _HOUR,
+            (
+                "Synchronise this computer's clock (NTP); syncbridge doctor shows the distance.",
+                "Stock is stamped with the earlier of both clocks meanwhile: never too new, perhaps waiting.",
+                "It closes by itself once the clocks agree.",
+            ),
+        ),
+        Kind(
             "stock_refused",
             "SCAYLE does not take the stock of a SKU",
             Owner.ECOMMERCE,

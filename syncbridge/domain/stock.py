@@ -133,8 +133,11 @@ class MassChange:
 
 
 def publishing_order(old: int | None, new: int) -> tuple[int, int]:
-    """Return the sort key of a write: sell-outs first, then the largest decreases, then increases."""
+    """Return the sort key of a write: sell-outs first, then the largest decreases, then increases.
+
+    `old` is what the shop was last known to hold. Where nobody knows (None), a zero counts as a sell-out.
+    """
     change = new - (old or 0)
-    if new == 0 and old:
+    if new == 0 and old != 0:
         return (0, change)
     return (1, change) if change < 0 else (2, change)

@@ -21,7 +21,7 @@ from syncbridge.ports import FeedPage
 NAME = "orders:scayle"
 # SCAYLE delegates for about two days and then cancels by itself: the first poll looks that far back.
 FIRST_LOOK_BACK = timedelta(days=2)
-LOCK_LIFE = timedelta(seconds=60)
+LOCK_LIFE = timedelta(seconds=30)
 
 
 def run(context: Context, since: datetime | None = None) -> dict[str, int]:

@@ -2,13 +2,16 @@
 
 The order of a run is its safety (design, *stock time*):
 
-1. the order poll: up to its start we know every order that the shop has confirmed (the order watermark);
-2. the back end's order feed, to its end: whatever it has reserved by then need not be deducted any more;
-3. what is sold and not reserved, counted now;
-4. the back end's stock feed, to its end: every figure is true as of then, less the feed's lag (the feed watermark);
-5. differences are written with the oldest of these instants as their stamp, sell-outs first.
+1. the shop's own clock, because its blocks are stamped by it and not by ours;
+2. the order poll: up to its start we know every order that the shop has confirmed (the order watermark);
+3. the back end's order feed, to its end: whatever it has reserved by then need not be deducted any more;
+4. what is sold and not reserved, counted now;
+5. the back end's stock feed, to its end: every figure is true as of then, less the feed's lag (the feed watermark);
+6. the order feed and the count once more, and the larger count is deducted;
+7. differences are written with the oldest of these instants as their stamp, sell-outs first.
 
-What is reserved between 2 and 4 is deducted twice, which errs to the safe side and heals with the next run.
+What is reserved between 3 and 5 is deducted twice, and what is given free (an order put on hold) is deducted by the
+second count: both err to the safe side and heal with the next run.
 """
 
 from __future__ import annotations
@@ -50,9 +53,16 @@ from syncbridge.ports import FulfilmentBackend
 log = structlog.get_logger(__name__)
 
 FLOW = "stock_sync"
-LOCK_LIFE = timedelta(seconds=120)
+LOCK_LIFE = timedelta(seconds=30)
+"""A killed run holds the next one up for so long. Two runs at once are harmless: stamps of a SKU only rise."""
 SPEED_OVER = timedelta(minutes=10)
 """Over how long the speed of sale is measured. Chosen: long enough to be steady, short enough to see a rush."""
+BLOCKS_OVER = timedelta(days=1)
+"""How long after a sale its block is made sure to be released. Chosen: longer than any outage of ours should last."""
+CLOCKS_APART = timedelta(seconds=60)
+"""How far our clock may be from the shop's before a person is told. Chosen; any distance is safe, see `_shop_clock`."""
+FAILURES_IN_A_ROW = 3
+"""After so many writes in a row without an answer the shop counts as away. Chosen: one bad SKU must not stop the others."""
 UNKNOWN_SKU_PAUSE = timedelta(hours=1)
 """How long a SKU that the shop does not have is left alone. Chosen."""
 DELEGATION_DELAY = timedelta(seconds=60)
@@ -86,39 +96,87 @@ class Change:
 def run(context: Context) -> Summary:
     """Observe, compute and publish for every back end."""
     summary = Summary()
+    shop_clock = _shop_clock(context)
     order_poll.run(context)
+    trouble: VendorError | Busy | None = None
     for backend in context.backends.values():
         with context.coordinator.lock(f"stock:{backend.account}", LOCK_LIFE) as held:
-            if held:
-                _sync(context, backend, summary)
-            else:
+            if not held:
+                log.info("stock_run_elsewhere", account=backend.account)
                 context.doorbell.ring(FLOW)
+                continue
+            try:
+                _sync(context, backend, shop_clock, summary)
+            except (VendorError, Busy) as error:
+                # Each back end has its own clock: one that cannot be read says nothing about the others.
+                log.warning("stock_not_synced", account=backend.account, error=type(error).__name__)
+                trouble = trouble or error
+    if trouble is not None:
+        raise trouble
     return summary
 
 
-def _sync(context: Context, backend: FulfilmentBackend, summary: Summary) -> None:
+def _sync(
+    context: Context, backend: FulfilmentBackend, shop_clock: datetime | None, summary: Summary
+) -> None:
     status_pull.pull(context, backend)
     counted_at = context.now()
     with context.ledger.reading() as connection:
         known_orders = order_watermark(context, connection)
-        sold = stock.in_flight(connection, backend.account)
+        before = stock.in_flight(connection, backend.account)
         speed = stock.sold_since(connection, counted_at - SPEED_OVER)
+        last_sold = stock.last_sold(connection, counted_at - BLOCKS_OVER)
     lag = backend.timing.stock_lag
     if lag:
         # Figures that trail must not be older than the reservations that were counted.
         context.sleep(lag.total_seconds())
     summary.observed += _observe(context, backend)
+    status_pull.pull(context, backend)
     with context.ledger.reading() as connection:
         read_to = feeds.position(connection, feed_name(backend)).read_to
+        after = stock.in_flight(connection, backend.account)
         every = list(stock.levels(connection, backend.account))
     if read_to is None or known_orders is None:
         return
-    watermarks = (read_to - lag, known_orders, counted_at)
-    changes = _changes(context, every, sold, speed, watermarks, summary)
+    sold = {key: max(before.get(key, 0), after.get(key, 0)) for key in before.keys() | after.keys()}
+    watermarks = (read_to - lag, known_orders, counted_at, *([shop_clock] if shop_clock else []))
+    changes = _changes(context, every, sold, speed, last_sold, watermarks, summary)
     if _is_held(context, backend, every, changes):
         summary.held += len(changes)
         return
     _publish(context, changes, summary)
+
+
+def _shop_clock(context: Context) -> datetime | None:
+    """Return the shop's own time before its orders are read, and tell a person when our clock is far from it.
+
+    No stamp may be newer than this: with our clock fast, one would release blocks of orders that we have not met. It
+    is None where the shop does not tell; then our clock has to be right.
+    """
+    asked_at = context.now()
+    try:
+        theirs = context.shop.health().server_time
+    except VendorError as error:
+        log.warning("shop_clock_unknown", error=type(error).__name__)
+        return None
+    if theirs is None:
+        return None
+    answered_at = context.now()
+    apart = max(asked_at - theirs, theirs - answered_at, timedelta(0))
+    with context.ledger.reading() as connection:
+        told = is_open(connection, "clock_skew", CLOCK)
+    if apart > CLOCKS_APART:
+        side = "slow" if theirs > answered_at else "fast"
+        evidence: dict[str, object] = {"ours": asked_at.isoformat(), "shop": theirs.isoformat()}
+        _tell(context, "clock_skew", CLOCK, f"our clock is {side} against the shop's", evidence)
+    elif told:
+        with context.ledger.work() as work:
+            close_exceptions(work.connection, CLOCK, "clock_skew", at=answered_at, resolution="the clocks agree again")
+            work.commit()
+    return theirs
+
+
+CLOCK = "clock:shop"
 
 
 def feed_name(backend: FulfilmentBackend) -> str:
@@ -176,6 +234,7 @@ def _changes(
     every: Iterable[Level],
     sold: dict[tuple[stock.Place, str], int],
     speed: dict[tuple[stock.Place, str], int],
+    last_sold: dict[tuple[stock.Place, str], datetime],
     watermarks: tuple[datetime, ...],
     summary: Summary,
 ) -> list[Change]:
@@ -184,11 +243,21 @@ def _changes(
     for level in every:
         if level.not_before is not None and now < level.not_before:
             continue
+        merchant = context.merchant(level.merchant)
+        if merchant is None or level.place[1] not in {one.key for one in merchant.warehouses}:
+            continue  # no longer in the configuration: nobody keeps its figure up to date
         key = (level.place, level.shop_sku)
-        terms = terms_of(context, level, sold.get(key, 0), speed.get(key, 0), min(watermarks))
-        if terms.sellable == level.published:
-            continue
+        # A unit without a warehouse may be taken from any of its merchant's.
+        anywhere = ((level.merchant, ""), level.shop_sku)
+        units = sold.get(key, 0) + sold.get(anywhere, 0)
+        terms = terms_of(context, level, units, speed.get(key, 0), min(watermarks))
         stamp = stamp_for(watermarks, last=level.stamp)
+        if terms.sellable == level.published and level.sending is None:
+            # The same number is written again where the shop may still block a unit that is deducted here already
+            # (it was sold during a run, or a delivery made up for it): or the unit stays off sale twice.
+            sold_at = last_sold.get(key)
+            if sold_at is None or stamp is None or level.stamp is None or not level.stamp <= sold_at < stamp:
+                continue
         if stamp is None:
             summary.waiting += 1
             continue
@@ -260,16 +329,32 @@ def release(context: Context, account: str, *, actor: str, reason: str) -> bool:
 def _publish(context: Context, changes: list[Change], summary: Summary) -> None:
     """Write numbers one by one, or many at once in bulk; what could not be written waits for the next run."""
     if len(changes) >= context.configuration.scayle.stock_bulk_from:
-        urgent = [one for one in changes if not one.terms.sellable and one.level.published]
-        rest = [one for one in changes if one not in urgent] if urgent else changes
+        urgent = [one for one in changes if _sells_out(one)]
+        rest = [one for one in changes if not _sells_out(one)]
         if _one_by_one(context, urgent, summary):
             _in_bulk(context, rest, summary)
         return
     _one_by_one(context, changes, summary)
 
 
+def _well(context: Context) -> None:
+    with context.ledger.reading() as connection:
+        trouble = is_open(connection, "stock_refused", BULK)
+    if trouble:
+        with context.ledger.work() as work:
+            close_exceptions(
+                work.connection, BULK, "stock_refused", at=context.now(), resolution="the shop took a bulk request"
+            )
+            work.commit()
+
+
+def _sells_out(change: Change) -> bool:
+    return not change.terms.sellable and bool(change.level.published)
+
+
 def _one_by_one(context: Context, changes: list[Change], summary: Summary) -> bool:
     """Write in order; false when the shop is away or the quota is used up, so that the rest has to wait."""
+    failures = 0
     for place, change in enumerate(changes):
         if not _intend(context, [change]):
             continue
@@ -277,14 +362,20 @@ def _one_by_one(context: Context, changes: list[Change], summary: Summary) -> bo
             answer = context.shop.write_stock(_write(change))
         except (RetryLater, OutcomeUnknown, Misconfigured, Busy) as error:
             # Absolute and stamped: sending it again with a newer stamp is harmless, so nothing has to be looked up.
-            _settle(context, change, None, f"not told: {type(error).__name__}")
-            summary.waiting += len(changes) - place
+            _settle(context, change, None, f"not told: {type(error).__name__}", ignored=change.level.ignored)
             log.warning("stock_write_later", sku=change.level.shop_sku, error=type(error).__name__)
-            return False
+            failures += 1
+            if isinstance(error, Misconfigured | Busy) or failures >= FAILURES_IN_A_ROW:
+                summary.waiting += len(changes) - place
+                return False
+            summary.waiting += 1
+            continue
         except (NotFound, NeedsPerson) as error:
             _refused(context, change, error)
             summary.unknown += 1
+            failures = 0
             continue
+        failures = 0
         _judge(context, change, answer, summary)
     return True
 
@@ -305,23 +396,38 @@ def _in_bulk(context: Context, changes: list[Change], summary: Summary) -> None:
     except NeedsPerson as error:
         log.warning("stock_bulk_refused", reason=str(error))
         for change in intended:
-            _settle(context, change, None, "bulk refused")
+            _settle(context, change, None, "bulk refused", ignored=change.level.ignored)
+        summary.waiting += len(intended)
+        _tell(
+            context,
+            "stock_refused",
+            BULK,
+            f"the shop refuses bulk requests: {error.evidence.code or error.evidence.status}",
+            {"skus": len(intended), "answer": str(error.evidence)},
+        )
         return
     except (VendorError, Busy) as error:
         log.warning("stock_bulk_later", error=type(error).__name__)
         results = None
+    if results is not None:
+        _well(context)
     for place, change in enumerate(intended):
         result = results.get(place) if results is not None else None
         if isinstance(result, ShopStock):
+            if result.quantity is None and (change.level.ignored or change.terms.sellable < (change.level.published or 0)):
+                # "Accepted" is said of an ignored write as well. Of a decrease that is not good enough; an increase
+                # that was ignored costs a sale at most until the next compare.
+                result = _read_again(context, change, result)
             _judge(context, change, result, summary)
         elif isinstance(result, NotFound | NeedsPerson):
             _refused(context, change, result)
             summary.unknown += 1
         else:
-            _settle(context, change, None, "not told in bulk")
+            _settle(context, change, None, "not told in bulk", ignored=change.level.ignored)
             summary.waiting += 1
 
 
+BULK = "stock:bulk"
 BULK_LOOKS = 60
 BULK_LOOK_SECONDS = 2.0
 """A bulk request is looked at for two minutes at most; what is not told by then is sent again by the next run."""
@@ -390,7 +496,9 @@ def _judge(context: Context, change: Change, answer: ShopStock, summary: Summary
         context, change, answer.quantity, "the shop ignored it for a newer one", stamp=answer.changed_at, ignored=ignored
     )
     log.info("stock_write_ignored", sku=change.level.shop_sku, times=ignored)
-    if ignored >= context.configuration.stock.ignored_limit:
+    # A stamp ahead of the shop's clock makes every write of ours wait for it: nobody would ever count to three.
+    ahead = answer.changed_at is not None and answer.changed_at > context.now() + CLOCKS_APART
+    if ahead or ignored >= context.configuration.stock.ignored_limit:
         evidence = {
             "sku": change.level.shop_sku,
             "sent": wanted,

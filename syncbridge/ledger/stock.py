@@ -6,9 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncbridge.domain.backend import FulfilmentStatus
@@ -32,7 +44,8 @@ Place = tuple[str, str]
 class Level:
     """One SKU of one merchant's warehouse. `published` and `stamp` are None before the first write.
 
-    `stamp` is the newest stamp that the shop may have seen for it, its own edits included.
+    `published` is what the shop was last known to hold; with `sending`, a quantity was sent since and no answer has
+    proven it. `stamp` is the newest stamp that the shop may have seen for it, its own edits included.
     """
 
     account: str
@@ -44,6 +57,7 @@ class Level:
     observed: Decimal
     active: bool
     observed_at: datetime
+    sending: int | None
     published: int | None
     stamp: datetime | None
     ignored: int
@@ -143,6 +157,7 @@ _LEVEL = tuple(
         "observed",
         "active",
         "observed_at",
+        "sending",
         "published",
         "stamp",
         "ignored",
@@ -158,23 +173,19 @@ def in_flight(connection: Connection, account: str) -> dict[tuple[Place, str], i
 
     Of an order that the back end has shown, what it has not allocated, despatched or cancelled; of one that it has
     not, every open unit, parked and held ones included; and what the shop has confirmed and we have not taken in.
+    One statement, since an order that moved on between two of them would be missed by both.
     """
-    found: dict[tuple[Place, str], int] = {}
-
-    def add(rows: Iterable[Any]) -> None:
-        for merchant, warehouse, sku, units in rows:
-            if units > 0:
-                key = ((merchant, warehouse), sku)
-                found[key] = found.get(key, 0) + int(units)
-
     lines, parts, units = fulfilment_lines.c, fulfilment_orders.c, order_units.c
-    add(
-        connection.execute(
+    missing = lines.quantity - lines.allocated - lines.despatched - lines.cancelled
+    taken = exists().where(units.order_item_id == sold_units.c.order_item_id)
+    rows = connection.execute(
+        union_all(
+            # A line that was sent twice (a voided despatch) must not make up for another that is not reserved.
             select(
                 parts.merchant,
                 parts.warehouse,
-                lines.shop_sku,
-                func.sum(lines.quantity - lines.allocated - lines.despatched - lines.cancelled),
+                lines.shop_sku.label("sku"),
+                func.sum(case((missing > 0, missing), else_=0)).label("units"),
             )
             .join(fulfilment_lines, lines.fulfilment_order_id == parts.id)
             .where(
@@ -182,30 +193,26 @@ def in_flight(connection: Connection, account: str) -> dict[tuple[Place, str], i
                 parts.backend_version.is_not(None),
                 parts.backend_status.not_in(_OVER_THERE),
             )
-            .group_by(parts.merchant, parts.warehouse, lines.shop_sku)
-        )
-    )
-    add(
-        connection.execute(
+            .group_by(parts.merchant, parts.warehouse, lines.shop_sku),
             select(parts.merchant, parts.warehouse, units.sku, func.count())
             .join(order_units, units.fulfilment_order_id == parts.id)
             .where(
                 parts.account == account,
                 parts.backend_version.is_(None),
-                parts.state.in_((SendState.PENDING.value, SendState.SENT.value)),
+                parts.state != SendState.WITHDRAWN.value,
                 units.state == UnitState.OPEN.value,
             )
-            .group_by(parts.merchant, parts.warehouse, units.sku)
-        )
-    )
-    taken = exists().where(units.order_item_id == sold_units.c.order_item_id)
-    add(
-        connection.execute(
+            .group_by(parts.merchant, parts.warehouse, units.sku),
             select(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku, func.count())
             .where(~taken)
-            .group_by(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku)
+            .group_by(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku),
         )
     )
+    found: dict[tuple[Place, str], int] = {}
+    for merchant, warehouse, sku, count in rows:
+        if count > 0:
+            key = ((merchant, warehouse), sku)
+            found[key] = found.get(key, 0) + int(count)
     return found
 
 
@@ -220,6 +227,22 @@ def sold_since(connection: Connection, since: datetime) -> dict[tuple[Place, str
         .group_by(fulfilment_orders.c.merchant, fulfilment_orders.c.warehouse, order_units.c.sku)
     )
     return {((merchant, warehouse), sku): count for merchant, warehouse, sku, count in rows}
+
+
+def last_sold(connection: Connection, since: datetime) -> dict[tuple[Place, str], datetime]:
+    """Return when a unit was last taken in, per place and shop SKU: the shop's block is older than that."""
+    rows = connection.execute(
+        select(
+            fulfilment_orders.c.merchant,
+            fulfilment_orders.c.warehouse,
+            order_units.c.sku,
+            func.max(order_units.c.created_at),
+        )
+        .join(order_units, order_units.c.fulfilment_order_id == fulfilment_orders.c.id)
+        .where(order_units.c.created_at >= since)
+        .group_by(fulfilment_orders.c.merchant, fulfilment_orders.c.warehouse, order_units.c.sku)
+    )
+    return {((merchant, warehouse), sku): at for merchant, warehouse, sku, at in rows}
 
 
 def note_sold(connection: Connection, seen: Sequence[SoldUnit], gone: Sequence[int], at: datetime) -> None:
@@ -274,16 +297,12 @@ _INTEND = (
         in_flight=bindparam("to_in_flight"),
         buffer=bindparam("to_buffer"),
         stamp=bindparam("to_stamp"),
-        # Until an answer proves it, nobody knows what the shop holds.
-        published=None,
     )
 )
 _SETTLE = (
     update(stock_levels)
     .where(_OF, stock_levels.c.stamp == bindparam("of_stamp"))
     .values(
-        sending=None,
-        published=bindparam("to_published"),
         stamp=bindparam("to_stamp"),
         published_at=bindparam("at"),
         ignored=bindparam("to_ignored"),
@@ -291,6 +310,7 @@ _SETTLE = (
         not_before=bindparam("to_not_before"),
     )
 )
+_PROVEN = _SETTLE.values(sending=None, published=bindparam("to_published"))
 
 
 def settle(
@@ -305,30 +325,37 @@ def settle(
     reason: str = "",
     not_before: datetime | None = None,
 ) -> None:
-    """Note what came of a write that was sent with the stamp `sent`; a newer write's row is left alone."""
-    connection.execute(
-        _SETTLE,
-        {
-            "of_account": level.account,
-            "of_code": level.warehouse_code,
-            "of_sku": level.sku,
-            "of_stamp": sent,
-            "to_published": published,
-            "to_stamp": stamp,
-            "at": at,
-            "to_ignored": ignored,
-            "to_reason": reason[:200],
-            "to_not_before": not_before,
-        },
-    )
+    """Note what came of a write that was sent with the stamp `sent`; a newer write's row is left alone.
+
+    Without a proven quantity (`published` is None) the write counts as open: the next run sends again, and what the
+    shop was last known to hold stays, so that a sell-out is still seen as one.
+    """
+    values: dict[str, object] = {
+        "of_account": level.account,
+        "of_code": level.warehouse_code,
+        "of_sku": level.sku,
+        "of_stamp": sent,
+        "to_stamp": stamp,
+        "at": at,
+        "to_ignored": ignored,
+        "to_reason": reason[:200],
+        "to_not_before": not_before,
+    }
+    if published is None:
+        connection.execute(_SETTLE, values)
+    else:
+        connection.execute(_PROVEN, values | {"to_published": published})
 
 
 def correct(
     connection: Connection, level: Level, held: int | None, stamp: datetime | None, reason: str, at: datetime
-) -> None:
-    """Note what the shop really holds, so that the next run puts it right with a newer stamp."""
+) -> bool:
+    """Note what the shop really holds, so that the next run puts it right with a newer stamp.
+
+    False, and nothing is noted, when a write was sent since `level` was read: then the two cannot be compared.
+    """
     newest = max((one for one in (level.stamp, stamp) if one is not None), default=None)
-    connection.execute(
+    changed = connection.execute(
         update(stock_levels)
         .where(
             stock_levels.c.account == level.account,
@@ -338,6 +365,7 @@ def correct(
         )
         .values(published=held, stamp=newest, reason=reason[:200], not_before=None)
     )
+    return changed.rowcount == 1
 
 
 def note_comparison(

@@ -22,6 +22,7 @@ from syncbridge.sandbox.invariants import (
     owed_units,
     units_conserve,
 )
+from syncbridge.sandbox.oversell import all_published, no_oversell
 from syncbridge.sandbox.quiet import quiet
 from syncbridge.sandbox.records import (
     CANCELLED_BY_SHOP,
@@ -42,7 +43,8 @@ class Evidence:
     """Everything the judge is given.
 
     `expectations` is by SCAYLE order id; `places` maps a log file or Redis to its text; `personal_data` are the texts
-    to look for in them; `offered` counts what was placed, orders that SCAYLE refused to place included.
+    to look for in them; `buffer`: the units of every SKU that the run's configuration keeps from the shop;
+    `publishes_stock`: the run has to give the shop a figure for every SKU of the warehouse.
     """
 
     shop: ShopRecord
@@ -50,6 +52,8 @@ class Evidence:
     exceptions: tuple[OpenException, ...]
     expectations: Mapping[int, Expectation]
     merchant: str = "scend"
+    buffer: int = 0
+    publishes_stock: bool = False
     personal_data: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
@@ -107,7 +111,7 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Score I1 to I4, I7, I9 and I10 and the delegation answers, and count."""
+    """Score I1 to I4, I6, I7, I9 and I10 and the delegation answers, and count."""
     shop, warehouse, exceptions = evidence.shop, evidence.warehouse, evidence.exceptions
     loss = no_loss(shop, warehouse, exceptions, evidence.merchant)
     duplicates = no_duplicate(shop, warehouse)
@@ -117,6 +121,7 @@ def judge(evidence: Evidence) -> Verdict:
         duplicates,
         nothing_from_nowhere(shop, warehouse, evidence.merchant),
         units_conserve(shop, warehouse, exceptions),
+        no_oversell(shop, warehouse, evidence.merchant, evidence.buffer),
         forward_only(shop, evidence.history),
         one_exception_each(exceptions),
         quiet(
@@ -126,6 +131,7 @@ def judge(evidence: Evidence) -> Verdict:
             redis_lost_at=evidence.redis_lost_at,
         ),
         same_answer_every_time(shop.calls),
+        *([all_published(shop, warehouse, evidence.merchant)] if evidence.publishes_stock else []),
     )
     return Verdict(
         scores=scores,

@@ -12,8 +12,8 @@ from typing import Any
 REFERENCE = re.compile(r"^SCY-[A-Za-z0-9]+-(\d+)(?:-(?:\d+|R\d+))?$")
 """The usual reference template, `SCY-{shop}-{order_id}`, with the suffix of a later delegation."""
 
-SHOP_SECTIONS = "orders,units,shipments,delegations,delegationCalls,facts,faultsInjected"
-WAREHOUSE_SECTIONS = "orders,despatches,facts,faultsInjected"
+SHOP_SECTIONS = "orders,units,shipments,delegations,delegationCalls,stock,facts,faultsInjected"
+WAREHOUSE_SECTIONS = "orders,despatches,stock,facts,faultsInjected"
 """The sections of the stand-ins' state that `read_shop` and `read_warehouse` need."""
 
 SHIPPED = frozenset({"delivered", "shipped"})
@@ -63,6 +63,17 @@ class ShopShipment:
 
 
 @dataclass(frozen=True)
+class ShopStockRow:
+    """One SKU on sale: `sellable` is the quantity less live blocks; `published` is false before anybody wrote it."""
+
+    sku: str
+    warehouse: str
+    merchant: str
+    sellable: int
+    published: bool = True
+
+
+@dataclass(frozen=True)
 class RequestEntry:
     """One request to a vendor, without its body. `status` None: the connection was dropped."""
 
@@ -85,6 +96,7 @@ class ShopRecord:
     names: Mapping[int, str]
     calls: tuple[DelegationCall, ...] = ()
     shipments: tuple[ShopShipment, ...] = ()
+    stock: tuple[ShopStockRow, ...] = ()
     facts: tuple[Mapping[str, Any], ...] = ()
     requests: tuple[RequestEntry, ...] = ()
     faults_injected: Mapping[str, int] = field(default_factory=dict)
@@ -111,6 +123,7 @@ class WarehouseLine:
     ordered: int
     despatched: int = 0
     cancelled: int = 0
+    allocated: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,11 +175,20 @@ class Despatch:
 
 
 @dataclass(frozen=True)
+class WarehouseStockRow:
+    """What Scend has of one SKU in one warehouse and has promised to nobody."""
+
+    sku: str
+    available_for_sale: int
+
+
+@dataclass(frozen=True)
 class WarehouseRecord:
     """What Scend knows."""
 
     orders: tuple[WarehouseOrder, ...]
     despatches: tuple[Despatch, ...] = ()
+    stock: tuple[WarehouseStockRow, ...] = ()
     facts: tuple[Mapping[str, Any], ...] = ()
     requests: tuple[RequestEntry, ...] = ()
     faults_injected: Mapping[str, int] = field(default_factory=dict)
@@ -278,6 +300,16 @@ def read_shop(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = (
             )
             for row in dump["shipments"]
         ),
+        stock=tuple(
+            ShopStockRow(
+                sku=str(row["sku"]),
+                warehouse=str(row["warehouseReferenceKey"]),
+                merchant=str(row["merchantReferenceKey"]),
+                sellable=int(row["sellable"]),
+                published=row["changedAt"] is not None,
+            )
+            for row in dump["stock"]
+        ),
         facts=tuple(dump["facts"]),
         requests=read_requests(requests),
         faults_injected=dict(dump["faultsInjected"]),
@@ -298,6 +330,7 @@ def read_warehouse(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]
                         ordered=int(line["quantityOrdered"]),
                         despatched=int(line["quantityDespatched"]),
                         cancelled=int(line["quantityCancelled"]),
+                        allocated=int(line["quantityAllocated"]),
                     )
                     for line in row["lines"]
                 ),
@@ -313,6 +346,9 @@ def read_warehouse(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]
                 parcels=tuple(_parcel(parcel) for parcel in row["parcels"]),
             )
             for row in dump["despatches"]
+        ),
+        stock=tuple(
+            WarehouseStockRow(str(row["sku"]), int(row["availableForSale"])) for row in dump["stock"]
         ),
         facts=tuple(dump["facts"]),
         requests=read_requests(requests),

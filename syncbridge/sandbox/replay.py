@@ -14,6 +14,7 @@ dates matter: an order is dated by the stand-in's own clock at the moment it is 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,7 +30,7 @@ from syncbridge.sandbox.replay_order import Replay, ReplayOrder, ShopSetting
 from syncbridge.sandbox.retail_day import read_day
 
 AMPLE_STOCK = 1_000_000
-"""Units of every product in the warehouse: stock is not what a replay is about."""
+"""Units of every product in the warehouse, for a replay that is not about stock."""
 
 PLACE_TIMEOUT_SECONDS = 30.0
 
@@ -180,10 +181,20 @@ def products(replay: Replay, rules: WarehouseRules | None = None) -> list[dict[s
     return [{"sku": sku, "description": names[sku][:100] or sku} for sku in catalogue(replay.skus, rules)]
 
 
-def stock(replay: Replay, warehouse_code: str, rules: WarehouseRules | None = None) -> list[dict[str, Any]]:
-    """Return ample Scend stock for each of the replay's products."""
+def stock(
+    replay: Replay, warehouse_code: str, rules: WarehouseRules | None = None, *, spare: int | None = None
+) -> list[dict[str, Any]]:
+    """Return Scend stock for each of the replay's products: ample, or twice what the replay sells and `spare` units."""
+    sold: Counter[str] = Counter()
+    for order in replay.orders:
+        for line in order.lines:
+            sold[line.sku] += line.units
     return [
-        {"sku": sku, "warehouseCode": warehouse_code, "physical": AMPLE_STOCK}
+        {
+            "sku": sku,
+            "warehouseCode": warehouse_code,
+            "physical": AMPLE_STOCK if spare is None else 2 * sold[sku] + spare,
+        }
         for sku in catalogue(replay.skus, rules)
     ]
 

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from flow_world import World, line, world
+import requests
+from flow_world import World, line, parcel, world
+from sqlalchemy import select, update
 
+from syncbridge.domain.errors import CallEvidence, RetryLater
+from syncbridge.domain.states import UnitState
+from syncbridge.domain.stock import ShopStock, StockRow, StockWrite
 from syncbridge.flows import order_push, stock_reconcile, stock_sync
+from syncbridge.flows.context import Context
+from syncbridge.ledger import feeds, stock
+from syncbridge.ledger.tables import exceptions, fulfilment_lines, fulfilment_orders, order_units
+from syncbridge.ports import FeedPage, FulfilmentBackend, Shop
 
+Page = FeedPage[StockRow]
+
+ACCOUNT = "scend:ACME-UK"
+STOCK_FEED = f"stock:{ACCOUNT}"
 TEE, JACKET = "TEE-ORG-BLK-M", "JKT-RAIN-NVY-L"
 
 
@@ -20,7 +39,11 @@ def one(database_url: str, tmp_path: Path) -> Iterator[World]:
         made.post(
             made.scayle,
             "seed",
-            {"products": [{"referenceKey": f"P-{sku}", "variants": [{"referenceKey": sku}]} for sku in (TEE, JACKET)]},
+            {
+                "products": [
+                    {"referenceKey": f"P-{sku}", "variants": [{"referenceKey": sku}]} for sku in (TEE, JACKET)
+                ]
+            },
         )
         yield made
 
@@ -33,7 +56,9 @@ def held(one: World, sku: str) -> int | None:
 
 def available(one: World, sku: str) -> int:
     rows: list[Any] = one.state(one.scend, "stock")["stock"]
-    return next(row["availableForSale"] for row in rows if row["sku"] == sku and row["warehouseCode"] == "MID1")
+    return next(
+        row["availableForSale"] for row in rows if row["sku"] == sku and row["warehouseCode"] == "MID1"
+    )
 
 
 def test_only_what_is_available_for_sale_is_published(one: World) -> None:
@@ -62,8 +87,596 @@ def test_a_sold_unit_is_deducted_until_the_warehouse_reserves_it(one: World) -> 
 def test_an_edit_in_the_panel_is_put_right_and_named(one: World) -> None:
     stock_sync.run(one.context)
     one.advance(seconds=30)
-    one.post(one.scayle, "stock", {"sku": TEE, "warehouse": "WH-SCEND-1", "merchant": "scend", "quantity": 999})
+    one.post(
+        one.scayle, "stock", {"sku": TEE, "warehouse": "WH-SCEND-1", "merchant": "scend", "quantity": 999}
+    )
     one.advance(seconds=30)
     assert stock_reconcile.run(one.context).edited == 1
     stock_sync.run(one.context)
     assert held(one, TEE) == available(one, TEE)
+
+
+class Meddled:
+    """A back end whose stock feed is seen through a test's eyes."""
+
+    def __init__(self, real: FulfilmentBackend, meddle: Callable[[Iterator[Page]], Iterator[Page]]) -> None:
+        self._real = real
+        self._meddle = meddle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[Page]:
+        return self._meddle(self._real.stock_changed(cursor, since))
+
+
+@dataclass
+class Stage:
+    """One world for many tests, each with SKUs of its own."""
+
+    world: World
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def sku(self, units: int, *, known: bool = True) -> str:
+        """Put a new SKU on the shelf, and into the shop unless it shall be unknown there."""
+        return self.skus(1, units, known=known)[0]
+
+    def skus(self, many: int, units: int, *, known: bool = True) -> list[str]:
+        made = [f"SKU-{next(self.numbers):04}" for _ in range(many)]
+        products = [{"sku": sku} for sku in made]
+        shelf = [{"sku": sku, "warehouseCode": "MID1", "physical": units} for sku in made]
+        self.world.post(self.world.scend, "seed", {"products": products, "stock": shelf})
+        if known:
+            self.know(made)
+        return made
+
+    def know(self, skus: list[str]) -> None:
+        products = [{"referenceKey": f"P-{sku}", "variants": [{"referenceKey": sku}]} for sku in skus]
+        self.world.post(self.world.scayle, "seed", {"products": products})
+
+    def shelf(self, sku: str, units: int) -> None:
+        """Let the warehouse count so many units of a SKU."""
+        self.world.post(
+            self.world.scend, "seed", {"stock": [{"sku": sku, "warehouseCode": "MID1", "physical": units}]}
+        )
+
+    def sync(self, context: Context | None = None) -> stock_sync.Summary:
+        """Let some seconds pass and run."""
+        self.world.advance(seconds=3)
+        return stock_sync.run(context or self.world.context)
+
+    def row(self, sku: str) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = self.world.state(self.world.scayle, "stock")["stock"]
+        return next((row for row in rows if row["sku"] == sku and row["merchantReferenceKey"] == "scend"), {})
+
+    def held(self, sku: str) -> int | None:
+        return self.row(sku).get("quantity")
+
+    def blocked(self, sku: str) -> list[int]:
+        """Return the orders that hold a block on a SKU."""
+        blocks = self.world.state(self.world.scayle, "blocks")["blocks"]
+        return [block["orderId"] for block in blocks if block["sku"] == sku]
+
+    def edit(self, sku: str, quantity: int, **more: Any) -> None:
+        """Edit a number in SCAYLE's panel."""
+        body = {"sku": sku, "warehouse": "WH-SCEND-1", "merchant": "scend", "quantity": quantity, **more}
+        self.world.post(self.world.scayle, "stock", body)
+
+    def troubles(self, kind: str, subject: str = "") -> list[Any]:
+        """Return the open exceptions of a kind whose subject ends so."""
+        with self.world.context.ledger.reading() as connection:
+            query = select(exceptions).where(exceptions.c.kind == kind, exceptions.c.state == "open")
+            return [row for row in connection.execute(query) if row.subject.endswith(subject)]
+
+    def fault(self, path: str, *, times: int | None, effect: bool = False) -> None:
+        """Let SCAYLE answer POSTs to a path with 500, applied all the same with `effect`."""
+        match = {"method": "POST", "pathRegex": path}
+        plan = {"match": match, "fault": "http", "status": 500, "times": times, "effect": effect}
+        self.world.post(self.world.scayle, "faults", plan)
+
+    def no_faults(self) -> None:
+        requests.delete(f"{self.world.scayle}/_sandbox/faults", timeout=30).raise_for_status()
+
+    def meddled(self, meddle: Callable[[Iterator[Page]], Iterator[Page]]) -> Context:
+        context = self.world.context
+        backend = cast("FulfilmentBackend", Meddled(context.backends["scend"], meddle))
+        return replace(context, backends={"scend": backend})
+
+    def configured(self, **stock_settings: Any) -> Context:
+        """Return a context with other settings of the section `stock`."""
+        context = self.world.context
+        settings = context.configuration
+        changed = settings.stock.model_copy(update=stock_settings)
+        return replace(context, configuration=replace(settings, stock=changed))
+
+    def bulky(self, limit: int) -> Context:
+        context = self.world.context
+        settings = context.configuration
+        changed = settings.scayle.model_copy(update={"stock_bulk_from": limit})
+        return replace(
+            context, configuration=replace(settings, scayle=changed), sleep=lambda _seconds: time.sleep(0.05)
+        )
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("stock")
+    with world(f"sqlite:///{folder / 'ledger.sqlite3'}", folder) as made:
+        stage = Stage(made)
+        stage.know([TEE, JACKET])
+        yield stage
+
+
+def test_a_snapshot_that_does_not_know_an_order_leaves_its_block_alone(stage: Stage) -> None:
+    sku = stage.sku(10)
+    stage.sync()
+    stage.shelf(sku, 9)
+    orders: list[int] = []
+
+    def sold_while_reading(pages: Iterator[Page]) -> Iterator[Page]:
+        if not orders:
+            orders.append(stage.world.delegated(stage.world.place(line(sku, 2))))
+            stage.world.advance(seconds=2)
+        yield from pages
+
+    stage.sync(stage.meddled(sold_while_reading))
+    assert stage.blocked(sku) == [orders[0]] * 2
+    assert stage.row(sku)["sellable"] <= 7
+    stage.sync()
+    assert stage.held(sku) == 7
+    assert stage.row(sku)["sellable"] == 7
+    assert stage.blocked(sku) == []
+
+
+def test_twenty_nine_sold_of_thirty_and_fifty_received_leave_fifty_one(stage: Stage) -> None:
+    sku = stage.sku(30)
+    stage.sync()
+    stage.world.delegated(stage.world.place(line(sku, 29)))
+    stage.sync()
+    assert stage.held(sku) == 1
+    stage.shelf(sku, 80)
+    stage.sync()
+    assert stage.held(sku) == 51
+
+
+def test_a_despatch_of_one_of_two_orders_leaves_the_number_as_it_is(stage: Stage) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    ids = [stage.world.delegated(stage.world.place(line(sku))) for _ in range(2)]
+    seen = []
+    for step in ("taken in", "sent", "reserved", "despatched"):
+        if step == "sent":
+            order_push.run(stage.world.context)
+        elif step == "reserved":
+            for one in ids:
+                stage.world.warehouse(f"SCY-NB-{one}", "advance", {"to": "ALLOCATED"})
+        elif step == "despatched":
+            stage.world.warehouse(f"SCY-NB-{ids[0]}", "advance", {"to": "PACKED"})
+            stage.world.warehouse(f"SCY-NB-{ids[0]}", "despatch", parcel([(sku, 1)]))
+        stage.sync()
+        seen.append((step, stage.held(sku)))
+    assert seen == [("taken in", 3), ("sent", 3), ("reserved", 3), ("despatched", 3)]
+
+
+def test_a_number_that_comes_back_is_written_again(stage: Stage) -> None:
+    sku = stage.sku(10)
+    stamps = []
+    for units in (10, 9, 10):
+        stage.shelf(sku, units)
+        stage.sync()
+        assert stage.held(sku) == units
+        stamps.append(stage.row(sku)["changedAt"])
+    assert stamps == sorted(set(stamps))
+
+
+def test_observations_in_reverse_end_with_the_newer_one(stage: Stage) -> None:
+    sku = stage.sku(10)
+    late: list[Page] = []
+
+    def keep(pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            late.append(page)
+            yield page
+
+    stage.sync(stage.meddled(keep))
+    stage.shelf(sku, 4)
+    stage.sync()
+
+    def repeat(pages: Iterator[Page]) -> Iterator[Page]:
+        old = [row for page in late for row in page.rows]
+        for page in pages:
+            yield FeedPage((*page.rows, *old), page.cursor, last=page.last)
+
+    stage.sync(stage.meddled(repeat))
+    assert stage.held(sku) == 4
+
+
+def test_an_order_put_on_hold_between_the_feeds_is_not_sold_again(stage: Stage) -> None:
+    """The hold frees the reservation: the stock feed shows the unit, and the order feed read before it does not."""
+    sku = stage.sku(5)
+    order_id = stage.world.delegated(stage.world.place(line(sku, 2)))
+    order_push.run(stage.world.context)
+    stage.world.warehouse(f"SCY-NB-{order_id}", "advance", {"to": "ALLOCATED"})
+    stage.sync()
+    assert stage.held(sku) == 3
+
+    def hold(pages: Iterator[Page]) -> Iterator[Page]:
+        stage.world.warehouse(f"SCY-NB-{order_id}", "hold", {})
+        yield from pages
+
+    stage.sync(stage.meddled(hold))
+    assert stage.held(sku) == 3
+    stage.sync()
+    assert stage.held(sku) == 3
+
+
+def test_a_sale_without_its_delegation_is_deducted(stage: Stage) -> None:
+    sku = stage.sku(6)
+    stage.sync()
+    stage.world.put(stage.world.scayle, "settings", {"delegationDelaySeconds": 100_000})
+    try:
+        order_id = stage.world.place(line(sku, 2))
+        stage.sync()
+    finally:
+        stage.world.put(stage.world.scayle, "settings", {"delegationDelaySeconds": 0})
+    assert stage.held(sku) == 4
+    assert stage.blocked(sku) == []
+    stage.world.advance(seconds=90)
+    stage.sync()
+    assert stage.held(sku) == 4, "taken in by the poll: counted once"
+    stage.world.post(stage.world.scayle, f"orders/{order_id}/cancel", {"wait": False})
+
+
+def test_quarantined_held_and_lost_orders_stay_deducted(stage: Stage) -> None:
+    sku = stage.sku(9)
+    stage.sync()
+    world_ = stage.world
+    held = world_.delegated(world_.place(line(sku)))
+    order_push.run(world_.context)
+    world_.warehouse(f"SCY-NB-{held}", "hold", {})
+    parked = world_.delegated(world_.place(line(sku), line("NO-SUCH-SKU")))
+    order_push.run(world_.context)
+    world_.fault(world_.scend, "POST", "/v1/orders", "timeout_before", times=1)
+    lost = world_.delegated(world_.place(line(sku)))
+    order_push.run(world_.context)
+    stage.sync()
+    assert (held, parked, lost) and stage.held(sku) == 6
+    stage.shelf(sku, 19)
+    stage.sync()
+    assert stage.held(sku) == 16
+
+
+def test_a_write_answered_with_the_old_number_is_repeated_with_a_newer_stamp(stage: Stage) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    ahead = stage.world.clock.now() + timedelta(seconds=8)
+    stage.edit(sku, 999, changedAt=ahead.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
+    stage.shelf(sku, 3)
+    assert stage.sync().ignored == 1
+    assert stage.held(sku) == 999
+    stage.world.advance(seconds=10)
+    stage.sync()
+    assert stage.held(sku) == 3
+    assert stage.troubles("stock_ignored", sku) == []
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_write_that_is_ignored_three_times_is_told(stage: Stage, stamped: bool) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    real, stamps = stage.world.context.shop, []
+
+    class Deaf:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def write_stock(self, write: StockWrite) -> ShopStock:
+            stamps.append(write.changed_at)
+            at = write.changed_at - timedelta(seconds=1) if stamped else None
+            return ShopStock(write.sku, write.warehouse, write.merchant, 5, at)
+
+    deaf = replace(stage.world.context, shop=cast("Shop", Deaf()))
+    stage.shelf(sku, 2)
+    for times in (1, 2):
+        stage.sync(deaf)
+        assert stage.troubles("stock_ignored", sku) == [], times
+    stage.sync(deaf)
+    assert len(stage.troubles("stock_ignored", sku)) == 1
+    assert stamps == sorted(set(stamps)) and len(stamps) == 3
+    stage.sync()
+    assert stage.held(sku) == 2
+    assert stage.troubles("stock_ignored", sku) == []
+
+
+def test_a_stamp_from_the_future_is_told_at_once(stage: Stage) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    ahead = stage.world.clock.now() + timedelta(hours=1)
+    stage.edit(sku, 999, changedAt=ahead.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
+    stage.shelf(sku, 3)
+    stage.sync()
+    assert len(stage.troubles("stock_ignored", sku)) == 1
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_our_clock_an_hour_off_releases_no_block_and_is_told(stage: Stage, hours: int) -> None:
+    sku = stage.sku(8)
+    stage.sync()
+    orders: list[int] = []
+
+    def sold_while_reading(pages: Iterator[Page]) -> Iterator[Page]:
+        if not orders:
+            orders.append(stage.world.delegated(stage.world.place(line(sku))))
+        yield from pages
+
+    before = feed_positions(stage)
+    stage.world.clock.ahead += timedelta(hours=hours)
+    try:
+        stage.shelf(sku, 7)
+        stage.sync(stage.meddled(sold_while_reading))
+        assert stage.blocked(sku) == orders
+        assert len(stage.troubles("clock_skew")) == 1
+    finally:
+        stage.world.clock.ahead -= timedelta(hours=hours)
+        restore(stage, before)
+    stage.sync()
+    assert stage.troubles("clock_skew") == []
+    assert stage.held(sku) == 6
+
+
+def test_a_feed_that_fails_on_its_third_page_publishes_and_zeroes_nothing(stage: Stage) -> None:
+    skus = stage.skus(5, 7)
+    stage.sync()
+    before = feed_positions(stage)
+    for sku in skus:
+        stage.shelf(sku, 2)
+
+    def broken(pages: Iterator[Page]) -> Iterator[Page]:
+        rows = [(row, page.cursor) for page in pages for row in page.rows]
+        assert len(rows) == 5
+        for row, _cursor in rows[:2]:
+            yield FeedPage((row,), before[STOCK_FEED].value or "", last=False)
+        raise RetryLater("the third page", CallEvidence("scend", "read stock feed"))
+
+    with pytest.raises(RetryLater):
+        stage.sync(stage.meddled(broken))
+    assert feed_positions(stage)[STOCK_FEED] == before[STOCK_FEED]
+    assert {stage.held(sku) for sku in skus} == {7}
+    stage.sync()
+    assert {stage.held(sku) for sku in skus} == {2}
+
+
+def test_a_delivery_that_makes_up_for_a_sale_still_releases_its_block(stage: Stage) -> None:
+    """The number stays the same, and the shop would keep the sold units off sale twice."""
+    sku = stage.sku(10)
+    stage.sync()
+    stage.world.delegated(stage.world.place(line(sku, 2)))
+    stage.shelf(sku, 12)
+    stage.sync()
+    assert (stage.held(sku), stage.row(sku)["sellable"], stage.blocked(sku)) == (10, 10, [])
+    stamp = stage.row(sku)["changedAt"]
+    stage.sync()
+    assert stage.row(sku)["changedAt"] == stamp, "once is enough"
+
+
+def test_a_back_end_that_fails_does_not_stop_another(stage: Stage) -> None:
+    sku = stage.sku(4)
+
+    def away(pages: Iterator[Page]) -> Iterator[Page]:
+        raise RetryLater("away", CallEvidence("other", "read stock feed"))
+        yield from pages
+
+    class Other(Meddled):
+        account = "OTHER"
+
+    context = stage.world.context
+    real = context.backends["scend"]
+    other = cast("FulfilmentBackend", Other(real, away))
+    with pytest.raises(RetryLater):
+        stage.sync(replace(context, backends={"other": other, "scend": real}))
+    assert stage.held(sku) == 4
+
+
+def test_a_run_that_would_empty_the_shop_is_held_until_it_is_released(stage: Stage) -> None:
+    skus = stage.skus(40, 6)
+    strict = stage.configured(zeroed_least=20, zeroed_share=Decimal("0.1"))
+    stage.sync()
+    for sku in skus[:38]:
+        stage.shelf(sku, 0)
+    for _ in range(2):
+        assert stage.sync(strict).held >= 38
+    assert {stage.held(sku) for sku in skus} == {6}
+    assert len(stage.troubles("stock_held")) == 1
+    assert stock_sync.release(strict, ACCOUNT, actor="ada", reason="a real clearance")
+    stage.sync(strict)
+    assert [stage.held(sku) for sku in skus] == [0] * 38 + [6] * 2
+    assert stage.troubles("stock_held") == []
+    assert not stock_sync.release(strict, ACCOUNT, actor="ada", reason="nothing is held")
+
+
+def test_figures_that_come_back_end_the_hold(stage: Stage) -> None:
+    skus = stage.skus(30, 6)
+    strict = stage.configured(zeroed_least=20, zeroed_share=Decimal("0.1"))
+    stage.sync()
+    for sku in skus:
+        stage.shelf(sku, 0)
+    stage.sync(strict)
+    for sku in skus:
+        stage.shelf(sku, 6)
+    stage.sync(strict)
+    assert {stage.held(sku) for sku in skus} == {6}
+    assert stage.troubles("stock_held") == []
+
+
+def test_writes_without_an_answer_do_not_blind_the_mass_change_breaker(stage: Stage) -> None:
+    skus = stage.skus(30, 6)
+    strict = stage.configured(zeroed_least=20, zeroed_share=Decimal("0.1"))
+    bulky = stage.bulky(10)
+    context = replace(bulky, configuration=replace(bulky.configuration, stock=strict.configuration.stock))
+    stage.sync()
+    for sku in skus:
+        stage.shelf(sku, 5)
+    stage.fault("bulk-requests$", times=None)
+    try:
+        stage.sync(context)
+        for sku in skus:
+            stage.shelf(sku, 0)
+        assert stage.sync(context).held >= 30
+    finally:
+        stage.no_faults()
+    assert {stage.held(sku) for sku in skus} == {6}
+    for sku in skus:
+        stage.shelf(sku, 6)
+    stage.sync(strict)
+
+
+def test_one_sku_on_two_lines_is_counted_as_often_as_it_was_sold(stage: Stage) -> None:
+    sku = stage.sku(10)
+    stage.sync()
+    stage.world.delegated(stage.world.place(line(sku, 2), line(sku, 1, price=1100)))
+    stage.sync()
+    assert stage.held(sku) == 7
+
+
+def test_a_voided_line_of_one_order_does_not_hide_another_order(stage: Stage) -> None:
+    """What is despatched beyond the quantity must not make up for units that nobody has reserved."""
+    sku = stage.sku(10)
+    first = stage.world.delegated(stage.world.place(line(sku)))
+    order_push.run(stage.world.context)
+    second = stage.world.delegated(stage.world.place(line(sku)))
+    order_push.run(stage.world.context)
+    parts = fulfilment_orders.c
+    with stage.world.context.ledger.work() as work:
+        for order_id, units in ((first, 1), (second, 0)):
+            part = select(parts.id).where(parts.reference == f"SCY-NB-{order_id}").scalar_subquery()
+            lines = update(fulfilment_lines).where(fulfilment_lines.c.fulfilment_order_id == part)
+            work.connection.execute(lines.values(allocated=units, despatched=units))
+        work.commit()
+    with stage.world.context.ledger.reading() as connection:
+        assert stock.in_flight(connection, ACCOUNT)[(("scend", "WH-SCEND-1"), sku)] == 1
+
+
+def test_a_discontinued_sku_goes_to_zero(stage: Stage) -> None:
+    sku = stage.sku(9)
+    stage.sync()
+    stage.world.post(stage.world.scend, "seed", {"products": [{"sku": sku, "active": False}]})
+    stage.sync()
+    assert stage.held(sku) == 0
+
+
+@pytest.mark.parametrize(("figure", "shown"), [("-3", 0), ("2.9", 2), ("-0.5", 0)])
+def test_odd_figures_of_a_back_end_are_floored(stage: Stage, figure: str, shown: int) -> None:
+    sku = stage.sku(9)
+    stage.sync()
+
+    def odd(pages: Iterator[Page]) -> Iterator[Page]:
+        row = StockRow(sku, "MID1", Decimal(figure), active=True, sequence=10**9)
+        for page in pages:
+            yield FeedPage((*page.rows, row) if page.last else page.rows, page.cursor, last=page.last)
+
+    stage.sync(stage.meddled(odd))
+    assert stage.held(sku) == shown
+
+
+def test_units_that_the_shop_cancelled_are_free_again(stage: Stage) -> None:
+    sku = stage.sku(9)
+    order_id = stage.world.delegated(stage.world.place(line(sku, 3)))
+    stage.sync()
+    assert stage.held(sku) == 6
+    with stage.world.context.ledger.work() as work:
+        units = update(order_units).where(order_units.c.order_id == order_id)
+        work.connection.execute(units.values(state=UnitState.CANCELLED.value))
+        work.commit()
+    stage.sync()
+    assert stage.held(sku) == 9
+
+
+def test_a_sku_that_the_shop_lacks_is_told_once_and_the_rest_goes_on(stage: Stage) -> None:
+    unknown, known = stage.sku(5, known=False), stage.sku(5)
+    assert stage.sync().unknown == 1
+    assert stage.held(known) == 5
+    assert stage.sync().unknown == 0
+    assert len(stage.troubles("stock_refused", unknown)) == 1
+    stage.know([unknown])
+    stage.world.advance(hours=1)
+    stage.sync()
+    assert stage.held(unknown) == 5
+    assert stage.troubles("stock_refused", unknown) == []
+
+
+def test_many_numbers_go_in_bulk_and_each_is_accounted_for(stage: Stage) -> None:
+    skus, unknown = stage.skus(12, 5), stage.sku(5, known=False)
+    summary = stage.sync(stage.bulky(5))
+    assert summary.published >= 12
+    assert summary.unknown == 1
+    assert {stage.held(sku) for sku in skus} == {5}
+    assert len(stage.troubles("stock_refused", unknown)) == 1
+
+
+def test_a_decrease_that_was_ignored_in_bulk_is_noticed(stage: Stage) -> None:
+    """A bulk request says "processed" of an ignored write as well."""
+    skus = stage.skus(8, 5)
+    stage.sync()
+    ahead = (stage.world.clock.now() + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    stage.edit(skus[0], 999, changedAt=ahead)
+    for sku in skus:
+        stage.shelf(sku, 2)
+    assert stage.sync(stage.bulky(5)).ignored == 1
+    stage.world.advance(seconds=40)
+    stage.sync()
+    assert {stage.held(sku) for sku in skus} == {2}
+
+
+@pytest.mark.parametrize("effect", [True, False])
+def test_a_lost_answer_is_sent_again(stage: Stage, effect: bool) -> None:
+    sku, other = stage.skus(2, 5)
+    stage.sync()
+    stage.shelf(sku, 0)
+    stage.shelf(other, 4)
+    stage.fault(re.escape(sku), times=9, effect=effect)
+    stage.sync()
+    assert stage.held(other) == 4, "one bad SKU stops no other"
+    assert stage.held(sku) == (0 if effect else 5)
+    stage.no_faults()
+    stage.sync()
+    assert stage.held(sku) == 0
+
+
+def test_a_compare_does_not_mistake_our_own_write_for_an_edit(stage: Stage) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    real, done = stage.world.context.shop, []
+
+    class Raced:
+        """Between the ledger's figure and the shop's, a stock sync writes."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def read_stock(self, name: str) -> tuple[ShopStock, ...]:
+            if name == sku and not done:
+                done.append(name)
+                stage.shelf(sku, 1)
+                stage.sync()
+            return real.read_stock(name)
+
+    drift = stock_reconcile.run(replace(stage.world.context, shop=cast("Shop", Raced())))
+    assert done and (drift.skus_off, drift.edited) == (0, 0)
+    assert stage.held(sku) == 1
+
+
+def feed_positions(stage: Stage) -> dict[str, feeds.Position]:
+    with stage.world.context.ledger.reading() as connection:
+        return {
+            name: feeds.position(connection, name)
+            for name in ("orders:scayle", f"orders:{ACCOUNT}", f"stock:{ACCOUNT}")
+        }
+
+
+def restore(stage: Stage, before: dict[str, feeds.Position]) -> None:
+    """Put the cursors back, as a restored ledger would."""
+    at = stage.world.clock.now()
+    with stage.world.context.ledger.work() as work:
+        for name, position in before.items():
+            feeds.move(work.connection, name, feeds.position(work.connection, name), position, at=at)
+        work.commit()

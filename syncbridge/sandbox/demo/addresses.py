@@ -15,6 +15,8 @@ CARRIER = "ROYALMAIL_GB"
 WAREHOUSE = "WH-SCEND-1"
 WAREHOUSE_CODE = "MID1"
 ACCOUNT = "ACME-UK"
+BUFFER = 2
+"""Units of every SKU that the demo keeps from the shop."""
 SCAYLE_PATH = "/api/admin/v1"
 SCEND_PATH = "/v1"
 RATE_CAPACITY, RATE_PER_SECOND = 300, 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
-from syncbridge.sandbox.demo.addresses import CARRIER, Addresses
+from syncbridge.sandbox.demo.addresses import BUFFER, CARRIER, MERCHANT, Addresses
 from syncbridge.sandbox.demo.commands import Commands
 from syncbridge.sandbox.demo.options import DemoOptions
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes
@@ -16,6 +16,7 @@ from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.demo.vendors import Vendors
 from syncbridge.sandbox.expectations import AUTO, Expectation, Outcome, WarehouseRules
+from syncbridge.sandbox.oversell import no_oversell
 from syncbridge.sandbox.records import read_exceptions
 from syncbridge.sandbox.replay import ReplayOutcome, replay
 from syncbridge.sandbox.replay_order import Replay
@@ -24,6 +25,8 @@ KILL_AFTER = 0.4
 """The worker is killed once this share of the orders is placed."""
 REPEATED_ORDERS, REPEATS = 5, 5
 """So many of the first orders are delegated so many times more, at once (the brief's hard case)."""
+STOCK_SECONDS = 75.0
+"""How long the last stock figures may take once the last parcel has left: a killed worker's lock may have to run out."""
 EXCEPTIONS_SECONDS = 6.0
 """How often the command line is asked for exceptions: each time costs about a second of a core."""
 
@@ -139,6 +142,28 @@ def settle(run: Run, outcome: ReplayOutcome) -> list[dict[str, Any]]:
                 run.screen.say(f"not settled after {run.options.settle_seconds:g} s; judging what there is")
                 return run.commands.exceptions()
             time.sleep(0.5)
+
+
+def settle_stock(run: Run) -> None:
+    """Wait until the shop shows a figure for every SKU of the warehouse and none is too high, or the time is up.
+
+    A figure trails the warehouse by one run, which is why the judge must not look right after the last short pick.
+    """
+    deadline = time.monotonic() + STOCK_SECONDS
+    while True:
+        shop, warehouse = run.vendors.records(requests=False)
+        held = {row.sku for row in warehouse.stock}
+        told = {row.sku for row in shop.stock if row.published and row.merchant == MERCHANT}
+        if held <= told and no_oversell(shop, warehouse, MERCHANT, BUFFER).held:
+            run.screen.say(f"stock: the shop has a figure for each of {len(held)} SKUs")
+            return
+        if time.monotonic() > deadline:
+            run.screen.say(
+                f"stock not settled after {STOCK_SECONDS:g} s; {len(held - told)} of {len(held)} SKUs have no figure in the shop"
+            )
+            return
+        run.processes.check()
+        time.sleep(2)
 
 
 def _asked(run: Run, before: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ def scayle_faults(seed: int) -> list[Fault]:
             _fault(
                 "POST", "/fulfillment/shipments", "http", times=2, probability=0.2, status=500, effect=True
             ),
+            _fault("POST", "/variants", "timeout_after", times=2, probability=0.1),
+            _fault("POST", "/variants", "http", times=2, probability=0.1, status=503),
             _fault("GET", "/shops", "http", times=3, probability=0.1, status=503),
             _fault("GET", "/shops", "timeout_before", times=2, probability=0.1),
             _fault("GET", "/shops", "truncated_json", times=2, probability=0.05),
@@ -52,6 +54,8 @@ def scend_faults(seed: int) -> list[Fault]:
             _fault("GET", "/orders", "timeout_before", times=2, probability=0.05),
             _fault("GET", "/despatches", "truncated_json", times=2, probability=0.1),
             _fault("GET", "/despatches", "html_502", times=2, probability=0.1),
+            _fault("GET", "/stock-levels", "truncated_json", times=2, probability=0.1),
+            _fault("GET", "/stock-levels", "http", times=2, probability=0.1, status=503, retryAfter=1),
         ],
     )
     webhooks: list[Fault] = [

@@ -19,6 +19,7 @@ import requests
 from syncbridge.embedded.redis_server import EmbeddedRedis, EmbeddedRedisFailed
 from syncbridge.sandbox.demo import programs
 from syncbridge.sandbox.demo.addresses import (
+    BUFFER,
     CARRIER,
     COUNTRY,
     MERCHANT,
@@ -27,7 +28,7 @@ from syncbridge.sandbox.demo.addresses import (
     find_addresses,
 )
 from syncbridge.sandbox.demo.commands import Commands
-from syncbridge.sandbox.demo.day import Run, replay_day, settle
+from syncbridge.sandbox.demo.day import Run, replay_day, settle, settle_stock
 from syncbridge.sandbox.demo.options import DemoOptions
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.screen import Screen
@@ -112,6 +113,7 @@ def _run(options: DemoOptions, screen: Screen, stage: Stage, work: Replay) -> Ve
             _set_up(run)
             outcome = replay_day(run)
             exceptions = settle(run, outcome)
+            settle_stock(run)
             verdict = _judge(run, outcome, exceptions)
             _report(run, outcome, verdict)
             if options.keep:
@@ -182,6 +184,8 @@ def _judge(run: Run, outcome: ReplayOutcome, exceptions: list[dict[str, Any]]) -
             exceptions=read_exceptions(exceptions),
             expectations=outcome.expectations,
             merchant=MERCHANT,
+            buffer=BUFFER,
+            publishes_stock=True,
             personal_data=outcome.personal_data,
             places={**run.stage.log_texts(), **run.stage.redis_texts()},
         )

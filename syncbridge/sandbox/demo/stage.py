@@ -10,6 +10,7 @@ from pathlib import Path
 from syncbridge.sandbox.demo import programs
 from syncbridge.sandbox.demo.addresses import (
     ACCOUNT,
+    BUFFER,
     CARRIER,
     COUNTRY,
     MERCHANT,
@@ -52,6 +53,9 @@ warehouses = [{{ key = "{warehouse}", code = "{warehouse_code}" }}]
 # The warehouse chooses a service that goes to the country.
 service_map = {{ {carrier} = "AUTO" }}
 
+[merchants.buffers]
+default = {buffer}
+
 [merchants.carrier_map]
 {carrier_map}
 
@@ -71,6 +75,7 @@ sweep_seconds = 2
 order_poll_seconds = 10
 order_status_seconds = 5
 despatch_pull_seconds = 4
+stock_sync_seconds = 5
 escalate_seconds = 5
 
 [limits]
@@ -126,6 +131,7 @@ class Stage:
             warehouse=WAREHOUSE,
             warehouse_code=WAREHOUSE_CODE,
             account=ACCOUNT,
+            buffer=BUFFER,
             rate_capacity=RATE_CAPACITY,
             rate_per_second=RATE_PER_SECOND,
             carrier=CARRIER,

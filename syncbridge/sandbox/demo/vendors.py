@@ -30,14 +30,16 @@ from syncbridge.sandbox.records import (
     read_shop,
     read_warehouse,
 )
-from syncbridge.sandbox.replay import ControlPlane, ReplayRefused, products, stock
+from syncbridge.sandbox.replay import ControlPlane, ReplayRefused, products, stock, variants
 from syncbridge.sandbox.replay_order import Replay
 
 READY_SECONDS = 20.0
+SPARE_UNITS = 12
+"""What every SKU has beyond twice the day's sales: more than pickers fail to find, so that every order can end."""
 
 SCAYLE_EVENTS = ("order-confirmed", "order-delegated", "order-package-shipped", "order-cancelled")
 
-SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated")
+SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated", "stock.changed")
 
 PACE: dict[str, Any] = {
     # A minute between payment and delegation, and minutes between its repeats, would make a long demo.
@@ -131,6 +133,8 @@ class Vendors:
                     }
                 ],
                 "merchants": [merchant],
+                # They are there before the first order, so that stock can be published for them.
+                "products": [*variants(work), *({"sku": sku} for sku in self._own_products())],
                 "webhooks": hooks,
             },
         )
@@ -142,7 +146,7 @@ class Vendors:
             {
                 "accounts": [{"accountCode": ACCOUNT, "warehouses": [WAREHOUSE_CODE]}],
                 "products": products(work),
-                "stock": stock(work, WAREHOUSE_CODE),
+                "stock": stock(work, WAREHOUSE_CODE, spare=SPARE_UNITS),
             },
         )
         subscription = {
@@ -152,6 +156,11 @@ class Vendors:
             "secret": addresses.webhook_secret,
         }
         self.scend.call("POST", "/webhooks/subscriptions", subscription)
+
+    def _own_products(self) -> list[str]:
+        """Return the SKUs that Scend's stand-in has by itself: the shop sells them too, though nobody orders them."""
+        rows = self.scend.call("GET", "/state", section="products")["products"]
+        return [str(row["sku"]) for row in rows]
 
     def make_trouble(self, seed: int) -> None:
         """Plan the seeded mix of faults."""
@@ -193,15 +202,15 @@ class Vendors:
         dump = self.scend.call("GET", "/state", section=WAREHOUSE_SECTIONS)
         return given_up_orders(read_warehouse(dump))
 
-    def records(self) -> tuple[ShopRecord, WarehouseRecord]:
-        """Return everything that both know."""
+    def records(self, *, requests: bool = True) -> tuple[ShopRecord, WarehouseRecord]:
+        """Return everything that both know; without `requests`, who called them is left out."""
         return (
             read_shop(
                 self.scayle.call("GET", "/state", section=SHOP_SECTIONS),
-                list(self.scayle.pages("/journal", "requests")),
+                list(self.scayle.pages("/journal", "requests")) if requests else (),
             ),
             read_warehouse(
                 self.scend.call("GET", "/state", section=WAREHOUSE_SECTIONS),
-                list(self.scend.pages("/journal", "requests")),
+                list(self.scend.pages("/journal", "requests")) if requests else (),
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -59,6 +60,7 @@ class AdminApi:
             answer = Answer(500, error_envelope([ApiError(500, "INTERNAL_ERROR", "Something broke.")]))
         request[EFFECT] = answer.effect
         headers.update(answer.headers)
+        headers["Date"] = formatdate(self._world.clock.timestamp(), usegmt=True)
         body = answer.body()
         if body:
             headers["Content-Type"] = answer.content_type

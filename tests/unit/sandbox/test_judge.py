@@ -20,10 +20,12 @@ from syncbridge.sandbox.records import (
     RequestEntry,
     ShopRecord,
     ShopShipment,
+    ShopStockRow,
     ShopUnit,
     WarehouseLine,
     WarehouseOrder,
     WarehouseRecord,
+    WarehouseStockRow,
     read_exceptions,
 )
 
@@ -451,3 +453,125 @@ def test_the_report_holds_every_figure_and_is_json() -> None:
     assert report["held"] is False
     assert report["counts"]["lost"] == 1
     assert [one["name"] for one in report["invariants"] if not one["held"]] == ["I1"]
+
+
+# --------------------------------------------------------------------------------------------------------- I6, stock
+
+
+def on_sale(sellable: int, sku: str = "TEE", **changes: Any) -> ShopStockRow:
+    return replace(ShopStockRow(sku, "WH-1", "scend", sellable), **changes)
+
+
+def free(units: int, sku: str = "TEE") -> WarehouseStockRow:
+    return WarehouseStockRow(sku, units)
+
+
+def stock_write(sellable: int, *released: int, at: str = "2026-03-02T10:00:05.000Z", **changes: Any) -> dict[str, Any]:
+    return {
+        "fact": "stock.written",
+        "at": at,
+        "sku": "TEE",
+        "merchant": "scend",
+        "source": "token",
+        "quantity": sellable,
+        "sellable": sellable,
+        "releasedOrders": list(released),
+        **changes,
+    }
+
+
+def created(at: str, order_id: int = ORDER) -> dict[str, Any]:
+    lines = [{"lineNumber": 1, "sku": "TEE", "quantity": 2}]
+    return {
+        "fact": "order_created",
+        "at": at,
+        "orderId": "ord_1",
+        "clientReference": f"SCY-OR-{order_id}",
+        "lines": lines,
+    }
+
+
+def test_all_free_units_may_be_on_sale_and_one_more_may_not() -> None:
+    held = warehouse(stock=(free(10),))
+    assert broken(verdict(shop(stock=(on_sale(10),)), held)) == {}
+    (text,) = broken(verdict(shop(stock=(on_sale(11),)), held))["I6"]
+    assert text.startswith("11 on sale, and no more than 10 may be")
+
+
+def test_the_buffer_may_not_be_on_sale() -> None:
+    sold, held = shop(stock=(on_sale(9),)), warehouse(stock=(free(10),))
+    assert broken(verdict(sold, held, buffer=1)) == {}
+    assert "I6" in broken(verdict(sold, held, buffer=2))
+
+
+def test_what_is_sold_and_on_no_order_of_the_warehouse_may_not_be_on_sale() -> None:
+    waiting = shop(
+        replace(SHIPPED, status="delegated", shipments=(), captures=0),
+        replace(OTHER, status="delegated", shipments=(), captures=0),
+        shipments=(),
+        states={ORDER: "DELEGATED"},
+    )
+    nowhere = WarehouseRecord(orders=(), stock=(free(10),))
+    failed = Expectation(Outcome.EXCEPTION, frozenset({"SKU_FORMAT"}))
+    named = (exception(),)
+    assert broken(verdict(replace(waiting, stock=(on_sale(8),)), nowhere, named, failed)) == {}
+    assert set(broken(verdict(replace(waiting, stock=(on_sale(9),)), nowhere, named, failed))) == {"I6"}
+
+
+@pytest.mark.parametrize(("allocated", "most"), [(2, 10), (1, 9), (0, 8)])
+def test_what_the_warehouse_has_not_reserved_may_not_be_on_sale(allocated: int, most: int) -> None:
+    waiting = [
+        replace(one, status="delegated", shipments=(), captures=0) for one in (SHIPPED, OTHER)
+    ]
+    held = WarehouseRecord(
+        orders=(order(WarehouseLine("TEE", 2, allocated=allocated), status="BACKORDERED"),), stock=(free(10),)
+    )
+    for units, holds in ((most, True), (most + 1, False)):
+        sold = shop(*waiting, shipments=(), states={ORDER: "DELEGATED"}, stock=(on_sale(units),))
+        assert ("I6" not in broken(verdict(sold, held))) is holds
+
+
+def test_another_merchant_and_a_figure_that_nobody_wrote_are_not_ours_to_answer_for() -> None:
+    rows = (on_sale(99, merchant="other"), on_sale(99, published=False))
+    assert broken(verdict(shop(stock=rows), warehouse(stock=(free(10),)))) == {}
+
+
+def test_a_write_that_gives_away_what_an_unmet_order_holds_is_caught() -> None:
+    """Ten were there and two of them sold; the order reached the warehouse after the write, which left eight on sale at most."""
+    late = created("2026-03-02T10:00:09.000Z")
+    held = warehouse(stock=(free(8),), facts=(late,))
+    assert broken(verdict(shop(facts=(stock_write(8, ORDER),)), held)) == {}
+    (text,) = broken(verdict(shop(facts=(stock_write(10, ORDER),)), held))["I6"]
+    assert f"released orders {ORDER}" in text
+    assert "10 on sale, 8 left" in text
+
+
+def test_a_write_is_judged_by_what_was_left_at_its_time() -> None:
+    """Two more were sold and one was not found after the write: at its time eleven were left."""
+    blocked = {"fact": "stock.blocked", "at": "2026-03-02T10:00:06.000Z", "sku": "TEE", "units": 2}
+    missing = {
+        "fact": "short_pick",
+        "at": "2026-03-02T10:00:10.000Z",
+        "orderId": "ord_1",
+        "lines": [{"lineNumber": 1, "quantity": 1}],
+    }
+    held = warehouse(stock=(free(8),), facts=(created("2026-03-02T10:00:09.000Z"), missing))
+    assert broken(verdict(shop(facts=(stock_write(11, ORDER), blocked)), held)) == {}
+    assert "I6" in broken(verdict(shop(facts=(stock_write(12, ORDER), blocked)), held))
+
+
+def test_a_met_order_and_an_edit_in_the_panel_are_no_gift_of_ours() -> None:
+    early = warehouse(stock=(free(8),), facts=(created("2026-03-02T10:00:01.000Z"),))
+    assert broken(verdict(shop(facts=(stock_write(10, ORDER),)), early)) == {}
+    unmet = warehouse(stock=(free(8),))
+    assert "I6" in broken(verdict(shop(facts=(stock_write(10, ORDER),)), unmet))
+    assert broken(verdict(shop(facts=(stock_write(10, ORDER, source="panel"),)), unmet)) == {}
+
+
+def test_a_run_that_publishes_nothing_cannot_pass_for_one_that_never_oversells() -> None:
+    held = warehouse(stock=(free(10), free(0, "CAP")))
+    both = (on_sale(8), on_sale(0, "CAP"))
+    assert broken(verdict(shop(stock=both), held, publishes_stock=True)) == {}
+    silent = shop(stock=(on_sale(8, published=False), both[1]))
+    assert broken(verdict(silent, held)) == {}
+    assert broken(verdict(silent, held, publishes_stock=True)) == {"Stock": ["the shop has no figure"]}
