@@ -84,8 +84,6 @@ class RetentionSettings(Section):
     """Names, addresses and bodies of orders with nothing open any more. Chosen; ask the data protection officer."""
     inbox_days: Days = 90
     """Raw messages. Chosen: longer than any vendor repeats them."""
-    attempts_days: Days = 90
-    cursor_history_days: Days = 30
 
 
 class OwnerSettings(Section):

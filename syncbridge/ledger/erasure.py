@@ -1,0 +1,62 @@
+"""Erasing personal data: documents and bodies go, what happened stays.
+
+A message keeps the digest that it is known by, and units keep their ids, so a late repeat is still recognised.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, or_, select, update
+
+from syncbridge.domain.states import ExceptionState, SendState, UnitState
+from syncbridge.ledger.tables import attempts, exceptions, inbox, order_units, orders, transmissions
+
+BATCH = 200
+"""Orders erased in one transaction. Chosen: short, so that it stands in nobody's way."""
+
+
+def erase_orders(connection: Connection, before: datetime) -> int:
+    """Erase up to `BATCH` orders last changed before an instant and with nothing open about them; return how many."""
+    unfinished = exists().where(
+        transmissions.c.order_id == orders.c.id,
+        transmissions.c.state.in_((SendState.PENDING.value, SendState.SENT.value)),
+    )
+    troubled = exists().where(
+        exceptions.c.order_id == orders.c.id, exceptions.c.state != ExceptionState.RESOLVED.value
+    )
+    open_units = exists().where(
+        order_units.c.order_id == orders.c.id, order_units.c.state == UnitState.OPEN.value
+    )
+    kept = exists().where(inbox.c.order_id == orders.c.id, inbox.c.raw.is_not(None))
+    ids = list(
+        connection.execute(
+            select(orders.c.id)
+            .where(
+                orders.c.updated_at < before,
+                or_(orders.c.document.is_not(None), kept),
+                ~unfinished,
+                ~troubled,
+                ~open_units,
+            )
+            .order_by(orders.c.id)
+            .limit(BATCH)
+        ).scalars()
+    )
+    if not ids:
+        return 0
+    writes = select(transmissions.c.id).where(transmissions.c.order_id.in_(ids))
+    connection.execute(update(orders).where(orders.c.id.in_(ids)).values(document=None))
+    connection.execute(update(attempts).where(attempts.c.transmission_id.in_(writes)).values(excerpt=None))
+    connection.execute(update(transmissions).where(transmissions.c.order_id.in_(ids)).values(body=None))
+    connection.execute(update(inbox).where(inbox.c.order_id.in_(ids)).values(raw=None))
+    return len(ids)
+
+
+def erase_messages(connection: Connection, before: datetime) -> int:
+    """Erase the bodies of messages that belong to no order and came before an instant; return how many."""
+    return connection.execute(
+        update(inbox)
+        .where(inbox.c.order_id.is_(None), inbox.c.raw.is_not(None), inbox.c.last_seen_at < before)
+        .values(raw=None)
+    ).rowcount

@@ -1,0 +1,54 @@
+"""Personal data is erased in time, and never while anything about the order is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flow_world import World, line, parcel, world
+from sqlalchemy import select
+
+from syncbridge.flows import despatch_pull, housekeep, intake, order_push, shipment_push
+from syncbridge.ledger.tables import inbox, orders, transmissions
+
+TEE = "TEE-ORG-BLK-M"
+
+
+@pytest.fixture
+def one(database_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(database_url, tmp_path) as made:
+        yield made
+
+
+def traces(one: World, order_id: int) -> list[object]:
+    """Return every kept text that could hold the customer's name."""
+    with one.context.ledger.reading() as connection:
+        found = [
+            *connection.execute(select(orders.c.document).where(orders.c.id == order_id)).scalars(),
+            *connection.execute(select(transmissions.c.body).where(transmissions.c.order_id == order_id)).scalars(),
+            *connection.execute(select(inbox.c.raw).where(inbox.c.order_id == order_id)).scalars(),
+        ]
+    return [text for text in found if text is not None]
+
+
+def test_a_finished_order_is_erased_in_time_and_an_open_one_is_not(one: World) -> None:
+    finished, waiting = (one.delegated(one.place(line(TEE))) for _ in range(2))
+    order_push.run(one.context)
+    one.warehouse(f"SCY-NB-{finished}", "advance", {"to": "PACKED"})
+    one.warehouse(f"SCY-NB-{finished}", "despatch", parcel([(TEE, 1)]))
+    despatch_pull.run(one.context)
+    shipment_push.run(one.context)
+    with one.context.ledger.reading() as connection:
+        (raw,) = connection.execute(select(inbox.c.raw).where(inbox.c.order_id == finished)).scalars()
+    assert raw is not None
+    assert len(traces(one, finished)) >= 3
+
+    assert housekeep.run(one.context)["orders_erased"] == 0
+    one.advance(days=91)
+    assert housekeep.run(one.context)["orders_erased"] == 1
+    assert traces(one, finished) == []
+    assert len(traces(one, waiting)) >= 3
+
+    assert intake.receive_delegation(one.context, "scend", bytes(raw)).status == 201
+    assert len(one.backend_orders()) == 2, "a late repeat is still recognised"
