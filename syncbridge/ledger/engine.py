@@ -64,7 +64,7 @@ class Ledger:
         try:
             with self.engine.connect() as connection:
                 if not durable:
-                    connection = connection.execution_options(syncbridge_lazy=True)  # noqa: PLW2901
+                    connection = connection.execution_options(syncbridge_lazy=True)  # noqa: PLW2901  # the same connection, marked
                     if not self.is_sqlite:
                         connection.execute(text("SET LOCAL synchronous_commit TO off"))
                 yield UnitOfWork(connection)

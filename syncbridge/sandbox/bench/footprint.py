@@ -16,7 +16,7 @@ from syncbridge.sandbox.demo.processes import DemoFailed
 LIMIT_MEBIBYTES = 150.0
 FLAT_MEBIBYTES = 8.0
 """What a process may gain between half of the orders and the end and still count as flat: the spread of repeats of an
-idle worker (measured: 3 MiB), with room. A leak of 1 KiB an order shows as 5 MiB within 5,000 orders."""
+idle worker (guessed, not measured), with room. A leak of 1 KiB an order shows as 5 MiB within 5,000 orders."""
 SAMPLE_SECONDS = 3.0
 MARKS = (0.25, 0.5, 0.75, 1.0)
 
