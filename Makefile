@@ -4,6 +4,7 @@
 #   make VENV=/somewhere/else ...    keep the virtual environment elsewhere
 #   make PYTHON=/path/to/python ...  use this interpreter
 #   make demo DEMO="--keep"          pass options on to `syncbridge demo`
+#   make chaos CHAOS="--seed 2"      pass options on; "--database postgresql" brings a server of its own
 #   make test TESTS=tests/unit       run only some tests
 #   make bench BENCH="throughput"    run one measurement at full length; options may follow its name
 
@@ -11,6 +12,7 @@ SHELL := /bin/sh
 VENV ?= .venv
 DEMO ?=
 BENCH ?=
+CHAOS ?=
 TESTS ?= tests
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -23,7 +25,7 @@ SALE = $(VENV)/bin/python -m syncbridge.sandbox.flash_sale
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test bench lint types lock wheel clean
+.PHONY: help setup setup-dev demo chaos test bench lint types lock wheel clean
 
 help: ## Show what there is
 	@echo "syncbridge: keeps a SCAYLE shop and its warehouse in step"
@@ -58,6 +60,10 @@ demo: setup ## A real trading day through everything, with faults, then the proo
 	@echo "==> syncbridge demo $(DEMO)"
 	@$(VENV)/bin/syncbridge demo $(DEMO)
 
+chaos: setup-dev ## Kills, a lost Redis and faults of every kind while orders flow, then the proof (about five minutes)
+	@echo "==> chaos $(CHAOS)"
+	@$(if $(findstring postgresql,$(CHAOS)),$(VENV)/bin/python tests/support/with_postgres.py) $(VENV)/bin/python -m syncbridge.sandbox.chaos $(CHAOS)
+
 test: setup-dev ## All tests, on SQLite, a real PostgreSQL and a real Redis that they bring themselves
 	@echo "==> pytest $(TESTS)"
 	@$(VENV)/bin/python -m pytest $(TESTS)
@@ -77,7 +83,7 @@ ifeq ($(strip $(BENCH)),)
 	@echo "==> a flash sale: oversold units and lost sales, syncbridge and the two usual designs, one seed (90 s)"
 	@$(SALE) --seeds 1
 	@echo "==> full lengths: make bench BENCH=throughput, BENCH=quota, BENCH=\"footprint --orders 10000\", BENCH=\"sandbox\","
-	@echo "    BENCH=\"flash_sale --seeds 10\""
+	@echo "    BENCH=stock, BENCH=\"flash_sale --seeds 10 --floor both\", BENCH=\"cancel_race --trials 1000\""
 else
 	@echo "==> bench $(BENCH)"
 ifeq ($(firstword $(BENCH)),flash_sale)

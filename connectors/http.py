@@ -247,6 +247,9 @@ class Transport:
             if call.write and not dialect.had_no_effect(answer, refusal):
                 return OutcomeUnknown("the server failed, so whether it took effect is unknown", evidence)
             return RetryLater("the server cannot answer now", evidence, after=dialect.retry_after(answer))
+        if status == 409 and call.write and not refusal.enveloped:
+            # What stands in the way may be an earlier request of our own, under way or done: looking tells.
+            return OutcomeUnknown("a conflict that does not say with what", evidence)
         return NeedsPerson("it was refused", evidence)
 
 

@@ -6,10 +6,13 @@ import os
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
+from connectors.orderwise import client as orderwise_client
+from connectors.orderwise.adapter import OrderWiseBackend
+from connectors.orderwise.dialect import SYSTEM as ORDERWISE
 from connectors.scayle import client as scayle_client
 from connectors.scayle.adapter import ScayleShop
 from connectors.scend import client as scend_client
@@ -25,6 +28,7 @@ from syncbridge.coordination.quota import RedisQuota
 from syncbridge.coordination.redis_connection import RedisConnection
 from syncbridge.domain.errors import ConfigurationFaults
 from syncbridge.flows.context import Context
+from syncbridge.ledger import orders
 from syncbridge.ledger.engine import Ledger
 from syncbridge.ports import FulfilmentBackend, QuotaReading
 
@@ -34,9 +38,16 @@ QUEUES = {
     "order_push": "orders",
     "order_poll": "orders",
     "cancellation_push": "cancellations",
+    "cancel_ask": "cancellations",
+    "cancel_learn": "cancellations",
     "status_pull": "despatches",
     "despatch_pull": "despatches",
+    "reread": "despatches",
     "shipment_push": "despatches",
+    "return_pull": "returns",
+    "return_announce": "returns",
+    "return_push": "returns",
+    "return_check": "returns",
     "sweep": "orders",
     "stock_sync": "stock",
     "stock_reconcile": "stock",
@@ -46,7 +57,7 @@ QUEUES = {
 }
 """The queue of every flow. The sweeper rides with the orders: a worker that serves orders must always be there."""
 
-SPACED_SECONDS = {"status_pull": 5.0, "despatch_pull": 5.0, "stock_sync": 5.0, "catalogue_pull": 10.0, "order_poll": 10.0}
+SPACED_SECONDS = {"status_pull": 5.0, "despatch_pull": 5.0, "return_pull": 5.0, "return_check": 10.0, "stock_sync": 5.0, "catalogue_pull": 10.0, "order_poll": 10.0}
 """Flows that read feeds, and how far their runs are kept apart when webhooks ring. At Scend's two calls a second, two feeds
 read twice in five seconds are under half of the quota, and a parcel is still told of within seconds."""
 
@@ -107,6 +118,7 @@ def build(settings: Configuration) -> Context:
     quota = RedisQuota(redis, known=_known_quotas(settings), order_share=settings.limits.order_share)
     breaker = RedisBreaker(redis)
     deadline = settings.limits.call_deadline_seconds
+    ledger = Ledger(environment.database_url, pool_size=8)
     backends: dict[str, FulfilmentBackend] = {}
     if settings.scend is not None:
         backends["scend"] = ScendBackend(
@@ -115,6 +127,17 @@ def build(settings: Configuration) -> Context:
             quota,
             breaker,
             webhook_secrets=[secret.get_secret_value() for secret in environment.scend_webhook_secrets],
+            deadline_seconds=deadline,
+            proxy=_proxy(os.environ),
+        )
+    if settings.orderwise is not None:
+        backends["orderwise"] = OrderWiseBackend(
+            settings.orderwise,
+            _needed(environment.orderwise_username, "ORDERWISE_USERNAME"),
+            _needed(environment.orderwise_password, "ORDERWISE_PASSWORD"),
+            quota,
+            breaker,
+            may_be_ours=may_be_ours(settings, ledger),
             deadline_seconds=deadline,
             proxy=_proxy(os.environ),
         )
@@ -128,7 +151,7 @@ def build(settings: Configuration) -> Context:
     )
     return Context(
         clock=SystemClock(),
-        ledger=Ledger(environment.database_url, pool_size=8),
+        ledger=ledger,
         shop=shop,
         backends=backends,
         configuration=settings,
@@ -140,6 +163,23 @@ def build(settings: Configuration) -> Context:
     )
 
 
+def may_be_ours(settings: Configuration, ledger: Ledger) -> Callable[[str], bool]:
+    """Return the function that says whether a reference may be one of our orders'.
+
+    It may where a merchant's template makes such references today, and is where one was sent under an earlier template.
+    """
+
+    def may_be(reference: str) -> bool:
+        if any(merchant.may_be_reference(reference) for merchant in settings.merchants):
+            return True
+        if not reference:
+            return False
+        with ledger.reading() as connection:
+            return orders.is_reference(connection, reference)
+
+    return may_be
+
+
 def _known_quotas(settings: Configuration) -> Mapping[tuple[str, str], QuotaReading]:
     """Return the limits that documents and configuration state; answers' headers teach the real ones."""
     known = {(scayle_client.SYSTEM, scope): reading for scope, reading in scayle_client.FIRST_GUESS.items()}
@@ -147,6 +187,11 @@ def _known_quotas(settings: Configuration) -> Mapping[tuple[str, str], QuotaRead
         known |= {
             (scend_client.SYSTEM, scope): reading
             for scope, reading in scend_client.first_guess(settings.scend).items()
+        }
+    if settings.orderwise is not None:
+        known |= {
+            (ORDERWISE, scope): reading
+            for scope, reading in orderwise_client.first_guess(settings.orderwise).items()
         }
     return known
 

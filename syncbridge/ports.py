@@ -6,10 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from syncbridge.domain.backend import BackendDespatch, BackendOrder, CatalogueItem, WebhookEvent
+from syncbridge.domain.backend import (
+    BackendDespatch,
+    BackendOrder,
+    BackendReturn,
+    CancelAnswer,
+    CancelWish,
+    CatalogueItem,
+    ReturnRequest,
+    WebhookEvent,
+)
 from syncbridge.domain.errors import VendorError
 from syncbridge.domain.orders import Delegation, Fault, FulfilmentRequest, ShopOrder
 from syncbridge.domain.stock import ShopStock, StockRow, StockWrite
@@ -70,6 +79,28 @@ class UnitCancellation:
     unit_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class UnitReturn:
+    """One returned unit, for the shop, which refunds it."""
+
+    order_item_id: int
+    merchant: str
+    received_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class CancellationCall:
+    """The shop's blocking question whether units may still be cancelled: one merchant's warehouses within an order.
+
+    `warehouses` are the shop's warehouse keys; empty means all of the merchant's.
+    """
+
+    order_reference: str
+    merchant: str
+    warehouses: tuple[str, ...]
+
+
 class Shop(Protocol):
     """The system that sells. Every method may raise a `VendorError` or `Busy`; `compose_*` and `parse_*` are pure.
 
@@ -78,6 +109,10 @@ class Shop(Protocol):
 
     def read_order(self, order_id: int) -> ShopOrder:
         """Read one order; raises NotFound when the shop does not know it."""
+        ...
+
+    def order_called(self, reference_key: str) -> ShopOrder:
+        """Read one order by the reference key that the shop has for it now; raises NotFound."""
         ...
 
     def orders_changed(self, since: datetime) -> Iterator[FeedPage[ShopOrder]]:
@@ -106,23 +141,56 @@ class Shop(Protocol):
 
     def send_cancellation(self, body: str) -> None: ...
 
+    def parse_cancellation_call(self, raw: bytes, merchant: str) -> CancellationCall:
+        """Read a cancellation call; raises UnreadableMessage where it is not certain what is to be cancelled.
+
+        A warehouse that the shop itself does not name becomes `#` and its id. Not pure: the shop may be asked for its
+        warehouses, so it may raise a `VendorError` or `Busy` as well.
+        """
+        ...
+
+    def cancellation_answer(self, order_reference: str, *, successful: bool) -> dict[str, str]:
+        """Return the answer body of a cancellation call: the same for every repeat."""
+        ...
+
+    def compose_return(self, units: Sequence[UnitReturn]) -> str:
+        """Write the return of units of one merchant."""
+        ...
+
+    def send_return(self, body: str) -> None: ...
+
     def write_stock(self, write: StockWrite) -> ShopStock:
         """Write one quantity and return what the shop holds now, which may be something newer.
 
-        Raises NotFound for a SKU that the shop does not have. Writing the same again has no further effect.
+        Raises NotFound for a SKU that the shop does not have. Writing the same again has no further effect. Several
+        threads may call at once.
         """
         ...
 
     def write_stocks(self, writes: Sequence[StockWrite]) -> str:
-        """Hand many quantities over at once; return the key under which `stock_results` tells what became of them."""
+        """Hand many quantities over at once; return the key under which `stock_results` tells what became of them.
+
+        Several requests may be under way side by side; how many writes one should hold is the configuration's business.
+        """
         ...
 
     def stock_results(self, key: str, writes: Sequence[StockWrite]) -> Mapping[int, ShopStock | VendorError] | None:
-        """Return what became of each write by its place in `writes`, or None while the shop still works on them."""
+        """Return what became of each write by its place in `writes`, or None while the shop still works on them.
+
+        Of a large request in which anything failed, all may be OutcomeUnknown: the same writes again, in small requests or
+        singly, tell which. They are absolute and stamped, so that this is harmless.
+        """
         ...
 
-    def read_stock(self, sku: str) -> tuple[ShopStock, ...]:
-        """Return what the shop holds of a SKU, over all its warehouses and merchants; raises NotFound."""
+    def read_stock(self, sku: str, lane: Lane | None = None) -> tuple[ShopStock, ...]:
+        """Return what the shop holds of a SKU, over all its warehouses and merchants; raises NotFound.
+
+        `lane` says how urgent it is; None is the lane of stock. Several threads may call at once.
+        """
+        ...
+
+    def clock(self) -> datetime | None:
+        """Return the shop's own time, by one cheap call; None where it does not tell."""
         ...
 
     def carriers(self) -> frozenset[str]:
@@ -143,9 +211,46 @@ class BackendTiming:
     lookup_lag: timedelta
     landing: timedelta
     stock_lag: timedelta = timedelta(0)
-    """How far the stock feed may trail the warehouse: an end of the feed at R proves every row as of R less this."""
+    """How far the stock feed may trail the warehouse: an end of the feed at R proves every row as of R less this.
+
+    Nobody waits for it: stamps are so much older, and what was reserved within it is deducted all the same. Too small a
+    figure can oversell; too large a one costs sales. For figures that a job recalculates it is the job's interval plus
+    its running time."""
     unique_references: bool = False
     """Whether the back end itself recognises a reference it has, so that a repeat has no second effect."""
+    feed_overlap: timedelta = timedelta(minutes=15)
+    """How far before the last complete reading a feed is read again where its cursor is refused."""
+    tracking_wait: timedelta = timedelta(minutes=30)
+    """How long a despatch may wait for its tracking number before the shop is told of it under its own number."""
+    import_timeout: timedelta | None = None
+    """After so long a request that was accepted and is still not to be found is a person's, and is never sent again by
+    itself. None where an accepted request is there at once."""
+    reread: timedelta | None = None
+    """How far back the despatch and return feeds are read again every night, and all stock with them. None where a
+    feed misses nothing."""
+
+
+class Capability(StrEnum):
+    """How something is done in a back end: by its interface, by a person, or not at all."""
+
+    API = "api"
+    MANUAL = "manual"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a back end can do for us. `cancel_lines`: single lines, not only whole orders, can be cancelled by API.
+
+    Without `order_feed` nobody tells of changed orders: they are asked for one by one. Without `catalogue_feed` nobody tells
+    of a SKU that is discontinued: each is asked for by name, again after a while.
+    """
+
+    cancel: Capability = Capability.API
+    cancel_lines: bool = False
+    returns: Capability = Capability.API
+    order_feed: bool = True
+    catalogue_feed: bool = True
 
 
 class FulfilmentBackend(Protocol):
@@ -159,6 +264,9 @@ class FulfilmentBackend(Protocol):
     @property
     def timing(self) -> BackendTiming: ...
 
+    @property
+    def capabilities(self) -> Capabilities: ...
+
     def faults(self, request: FulfilmentRequest) -> tuple[Fault, ...]:
         """Return everything that this back end would refuse or hold about the request. Pure."""
         ...
@@ -167,12 +275,15 @@ class FulfilmentBackend(Protocol):
         """Return the exact body to send. Pure; the request must have no faults."""
         ...
 
-    def create_order(self, body: str) -> BackendOrder:
-        """Create the order, whole or not at all. Raises AlreadyExists for a known reference."""
+    def create_order(self, body: str) -> BackendOrder | None:
+        """Create the order, whole or not at all. None: accepted, and not there yet. Raises AlreadyExists for a known reference."""
         ...
 
-    def find_orders(self, references: Sequence[str]) -> dict[str, BackendOrder]:
-        """Look orders up by reference, at most `lookup_batch` at a time; what is not there is left out."""
+    def find_orders(self, references: Sequence[str], *, urgent: bool = True) -> dict[str, BackendOrder]:
+        """Look orders up by reference, at most `lookup_batch` at a time; what is not there is left out.
+
+        Nobody waits for an answer that is not `urgent`: it leaves the quota to orders that are to be sent.
+        """
         ...
 
     @property
@@ -202,8 +313,36 @@ class FulfilmentBackend(Protocol):
         """Yield changed stock rows from a cursor, else from an instant, else from the beginning."""
         ...
 
+    def compose_cancel(self, wish: CancelWish) -> str:
+        """Return the exact body of a cancellation, with all that sending it needs. Pure."""
+        ...
+
+    def send_cancel(self, body: str) -> CancelAnswer:
+        """Ask for the cancellation; a refusal (past the cut-off) is an answer, not an error. Raises NotFound."""
+        ...
+
+    def compose_return(self, request: ReturnRequest) -> str:
+        """Return the exact body of an announced return. Pure."""
+        ...
+
+    def send_return(self, body: str) -> BackendReturn:
+        """Announce a return; the same body again gives what is there. Raises AlreadyExists, NotFound."""
+        ...
+
+    def find_returns(self, rma_numbers: Sequence[str]) -> dict[str, BackendReturn]:
+        """Look returns up by RMA number; what is not there, or cannot be looked up there, is left out."""
+        ...
+
+    def returns_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendReturn]]:
+        """Yield changed returns from a cursor, else from an instant, else from the beginning."""
+        ...
+
     def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:
         """Return which of the SKUs the back end does not know or no longer serves."""
+        ...
+
+    def ambiguous_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Return which of the unknown SKUs are several products there, as where codes differ only in capital letters."""
         ...
 
     def verify_webhook(self, headers: Mapping[str, str], raw: bytes, now: datetime) -> WebhookEvent | None:

@@ -60,7 +60,7 @@ app.conf.update(
     task_default_queue="housekeeping",
     task_routes={f"syncbridge.{flow}": {"queue": queue} for flow, queue in bootstrap.QUEUES.items()},
     beat_schedule=beat_schedule(bootstrap.configuration().schedule),
-    imports=("tasks.orders", "tasks.despatches", "tasks.stock", "tasks.housekeeping"),
+    imports=("tasks.orders", "tasks.despatches", "tasks.returns", "tasks.stock", "tasks.housekeeping"),
 )
 
 

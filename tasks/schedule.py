@@ -22,12 +22,20 @@ def beat_schedule(settings: ScheduleSettings) -> dict[str, dict[str, Any]]:
         "status_pull": settings.order_status_seconds,
         # Parcels, so that customers are told and money is captured: webhooks are quicker, but may be lost.
         "despatch_pull": settings.despatch_pull_seconds,
+        # Goods that came back, so that customers are refunded: webhooks are quicker, but may be lost.
+        "return_pull": settings.return_pull_seconds,
+        # Returns announced and never arrived, received and not refunded, refunded and never received.
+        "return_check": settings.return_check_seconds,
+        # Cancellations without an outcome: calls and events ring, but may be lost.
+        "cancel_ask": settings.cancel_ask_seconds,
         # What the shop may sell: webhooks ring in between, but may be lost.
         "stock_sync": settings.stock_sync_seconds,
         # Every number against the shop's own, so that no drift grows old.
         "stock_reconcile": settings.stock_reconcile_seconds,
         # SKUs that the warehouse does not know are found before an order needs them.
         "catalogue_pull": settings.catalogue_seconds,
+        # What feeds left out: late commits, and the hour that autumn repeats.
+        "reread": settings.reread_seconds,
         # What takes too long becomes an exception within a minute.
         "escalate": settings.escalate_seconds,
         # Old time slots and whatever else only takes up room.

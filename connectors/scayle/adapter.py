@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from connectors.http import Limits
-from connectors.scayle import delegated_order, delegation, mapping, stock_mapping, webhook
+from connectors.scayle import cancellation_call, delegated_order, delegation, mapping, stock_mapping, webhook
 from connectors.scayle.bulk_stock import BulkStock
 from connectors.scayle.client import SYSTEM, ScayleClient
 from connectors.scayle.payloads import OrderDocument
@@ -20,7 +20,17 @@ from syncbridge.domain.backend import WebhookEvent
 from syncbridge.domain.errors import CallEvidence, Misconfigured, NotFound, VendorError
 from syncbridge.domain.orders import Delegation, ShopOrder
 from syncbridge.domain.stock import ShopStock, StockWrite
-from syncbridge.ports import Breaker, FeedPage, Health, Quota, Shipment, UnitCancellation
+from syncbridge.ports import (
+    Breaker,
+    CancellationCall,
+    FeedPage,
+    Health,
+    Lane,
+    Quota,
+    Shipment,
+    UnitCancellation,
+    UnitReturn,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +73,12 @@ class ScayleShop:
         document, text = self._client.order(self._settings.shops[0], order_id)
         return replace(self._map((document,))[0], document=text)
 
+    def order_called(self, reference_key: str) -> ShopOrder:
+        """Read one order by the reference key that SCAYLE has for it now; raises NotFound."""
+        self._reading_allowed("read order")
+        document, text = self._client.order(self._settings.shops[0], f"key={reference_key}")
+        return replace(self._map((document,))[0], document=text)
+
     def orders_changed(self, since: datetime) -> Iterator[FeedPage[ShopOrder]]:
         """Yield every order changed at or after `since`, shop by shop, page by page, each fetched when asked for.
 
@@ -103,6 +119,22 @@ class ScayleShop:
     def send_cancellation(self, body: str) -> None:
         self._client.post_cancellation(body)
 
+    def parse_cancellation_call(self, raw: bytes, merchant: str) -> CancellationCall:
+        """Read a cancellation call; SCAYLE is asked for its warehouses where an id is new to us."""
+        key, ids = cancellation_call.parse(raw, merchant)
+        known = self._warehouse_keys(set(ids))
+        return CancellationCall(key, merchant, tuple(known.get(one, f"#{one}") for one in ids))
+
+    def cancellation_answer(self, order_reference: str, *, successful: bool) -> dict[str, str]:
+        result = "successful" if successful else self._settings.cancellation_refusal
+        return cancellation_call.answer(order_reference, result)
+
+    def compose_return(self, units: Sequence[UnitReturn]) -> str:
+        return mapping.compose_return(units)
+
+    def send_return(self, body: str) -> None:
+        self._client.post_return(body)
+
     def write_stock(self, write: StockWrite) -> ShopStock:
         """Write one quantity. SCAYLE ignores a stamp older than its own and answers with what it holds (contract 9.1)."""
         return stock_mapping.to_answer(self._client.stock.write(write), write)
@@ -120,9 +152,14 @@ class ScayleShop:
         """
         return self._bulk.results(key, writes)
 
-    def read_stock(self, sku: str) -> tuple[ShopStock, ...]:
+    def read_stock(self, sku: str, lane: Lane | None = None) -> tuple[ShopStock, ...]:
         """Return every warehouse and merchant of a SKU; one that SCAYLE does not name is an empty text."""
-        return tuple(stock_mapping.to_stock(document, sku) for document in self._client.stock.stocks(sku))
+        documents = self._client.stock.stocks(sku, Lane.STOCK if lane is None else lane)
+        return tuple(stock_mapping.to_stock(document, sku) for document in documents)
+
+    def clock(self) -> datetime | None:
+        """Return the time of SCAYLE's own answer (its Date header); None where it sends none."""
+        return self._client.first_warehouse_page().date
 
     def carriers(self) -> frozenset[str]:
         return frozenset(carrier.key for carrier in self._client.carriers() if carrier.key)

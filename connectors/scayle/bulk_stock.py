@@ -26,8 +26,9 @@ log = structlog.get_logger(__name__)
 ENDED = frozenset({"processed", "failed", "cancelled", "aborted"})
 RUNNING = frozenset({"new", "pending", "processing"})
 
-OPERATIONS_READ = 300
-"""The most operations that one call of `results` reads. Chosen: some ten seconds, within the lease of whoever waits."""
+OPERATIONS_READ = 25
+"""The largest request of which `results` reads the operations. Chosen: 1.5 s of the quota; of a larger one it is cheaper to
+hand everything over again in small requests, most of which then go well."""
 
 Outcomes = dict[int, ShopStock | VendorError]
 
@@ -68,10 +69,10 @@ class BulkStock:
 
         * All went well: one call. Each write counts as accepted, without a word about what is held now (quantity and
           time are None). Whether one was ignored as too old is told by `read_stock`, at 2,500 calls a minute.
-        * Some failed: operations are read one by one until all that failed are found. Those on the way have their
-          answers, the others count as accepted.
-        * That would take more than `OPERATIONS_READ` calls, or calls are short: what was not read is OutcomeUnknown,
-          to be looked up with `read_stock`.
+        * Some failed, of at most `OPERATIONS_READ`: operations are read one by one until all that failed are found.
+          Those on the way have their answers, the others count as accepted. Where calls are short, what was not read is
+          OutcomeUnknown.
+        * Some failed of more: every one is OutcomeUnknown. The same writes in smaller requests, or singly, tell which.
 
         Raises OutcomeUnknown where SCAYLE no longer has the request, else what any read raises.
         """
@@ -83,6 +84,8 @@ class BulkStock:
         outcomes: Outcomes = {}
         if complete and progress.failed == 0:
             return {index: unsaid(write) for index, write in enumerate(writes)}
+        if len(writes) > OPERATIONS_READ:
+            return {index: _not_read() for index in range(len(writes))}
         failures = progress.failed if complete else None
         self._read(key, writes, failures, outcomes)
         all_found = failures is not None and _failed(outcomes) >= failures
@@ -93,7 +96,7 @@ class BulkStock:
 
     def _read(self, key: str, writes: Sequence[StockWrite], failures: int | None, outcomes: Outcomes) -> None:
         found = 0
-        for index, write in enumerate(writes[:OPERATIONS_READ]):
+        for index, write in enumerate(writes):
             try:
                 operation, request_id = self._client.operation(key, index)
                 outcomes[index] = _outcome(operation, write, request_id)

@@ -144,12 +144,15 @@ class ScayleClient:
         self._transport = Transport(settings.base_url, ScayleDialect(access_token), quota, breaker, limits)
         self.stock = StockClient(self._transport, SYSTEM)
 
-    def order(self, shop: ShopSettings, order_id: int) -> tuple[OrderDocument, str]:
-        """GET /shops/{shopKey}/countries/{countryCode}/orders/{orderId}; shop and country do not filter.
+    def order(self, shop: ShopSettings, identifier: int | str) -> tuple[OrderDocument, str]:
+        """GET /shops/{shopKey}/countries/{countryCode}/orders/{orderIdentifier}; shop and country do not filter.
+
+        The identifier is the order's id, or `key=` and its reference key (contract 1.1, from SDK).
 
         Returns the order and the text it was read from.
         """
-        call = Call("read order", "GET", f"{_shop_path(shop)}/orders/{order_id}", "ordersRead", Lane.ORDERS)
+        path = f"{_shop_path(shop)}/orders/{quote(str(identifier), safe='=')}"
+        call = Call("read order", "GET", path, "ordersRead", Lane.ORDERS)
         return self._transport.exchange(
             call, lambda answer: (OrderDocument.model_validate_json(answer.body), answer.body.decode())
         )
@@ -223,6 +226,10 @@ class ScayleClient:
     def post_cancellation(self, body: str) -> None:
         """POST /fulfillment/cancellations."""
         self._post("send cancellation", "/fulfillment/cancellations", body, Lane.ORDERS)
+
+    def post_return(self, body: str) -> None:
+        """POST /fulfillment/return-items."""
+        self._post("send return", "/fulfillment/return-items", body, Lane.DESPATCHES)
 
     def _post(self, operation: str, path: str, body: str, lane: Lane) -> None:
         call = Call(

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors.scayle.delegation import Reading, currency_of, minor_of, read, text_of
-from connectors.scayle.mapping import fees_of, rate_of, served_spelling, to_address, trimmed
+from connectors.scayle.mapping import served_spelling, to_address, trimmed
 from connectors.scayle.payloads import DelegationDocument
+from connectors.scayle.prices import fees_of, rate_of, single_fees
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.orders import ShopOrder, ShopUnit
 
@@ -51,6 +52,7 @@ def order_from_delegation(raw: bytes, settings: ScayleSettings) -> ShopOrder:
         email=trimmed(rest.customer.email) if rest.customer else "",
         carrier=carrier,
         fees_minor=fees_of(rest.cost),
+        fees=single_fees(rest.cost),
         external_prices=bool(rest.cost and rest.cost.external_prices),
         complete=False,
     )

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from connectors.scayle.countries import alpha_2
 from connectors.scayle.payloads import (
     AddressDocument,
-    Cost,
     Item,
     OrderDocument,
     Package,
-    Price,
-    Reduction,
     compact_json,
+)
+from connectors.scayle.prices import (
+    discounts_of,
+    fees_of,
+    paid_for,
+    payments_of,
+    rate_of,
+    reductions_of,
+    single_fees,
+    whole,
 )
 from connectors.wire import unknown_value, utc
 from syncbridge.config.shops import ScayleSettings
-from syncbridge.domain.orders import Address, CollectionPoint, ShopOrder, ShopUnit, ShopUnitState
-from syncbridge.ports import Shipment, UnitCancellation
+from syncbridge.domain.orders import (
+    Address,
+    CollectionPoint,
+    ShopOrder,
+    ShopUnit,
+    ShopUnitState,
+)
+from syncbridge.ports import Shipment, UnitCancellation, UnitReturn
 
 # SCAYLE contract 4.3: the union of all sources. `deliverable` and `undeliverable` are read with their timestamps.
 _STATES = {
@@ -79,11 +91,14 @@ def to_order(document: OrderDocument, warehouses: Mapping[int, str], settings: S
         email=trimmed(document.customer.email) if document.customer else "",
         carrier=next((one.carrier_key for _, one in sorted(packages.items()) if one.carrier_key), ""),
         total_minor=cost.with_tax if cost else None,
-        tax_minor=_whole(cost.tax.vat.amount) if cost and cost.tax and cost.tax.vat else None,
+        tax_minor=whole(cost.tax.vat.amount) if cost and cost.tax and cost.tax.vat else None,
         fees_minor=fees_of(cost),
+        fees=single_fees(cost),
+        payments=payments_of(document.payment),
         external_prices=bool(cost and cost.external_prices),
         cancelled=code in {"order_cancelled", "order_aborted"}
         or status in {"cancellation_pending", "cancellation_completed"},
+        billing_status=(detailed.billing.code if detailed and detailed.billing else None) or "",
     )
 
 
@@ -106,16 +121,6 @@ def served_spelling(shop_key: str | None, country: str | None, settings: ScayleS
     if served is not None:
         return served.key, served.country
     return shop_key or "", (country or "").upper()
-
-
-def fees_of(cost: Cost | None) -> dict[str, int]:
-    """Sum the fees by category, in minor units including tax."""
-    fees: dict[str, int] = {}
-    for fee in (cost.fees if cost else None) or ():
-        if fee.amount and fee.amount.with_tax is not None:
-            category = fee.category or "other"
-            fees[category] = fees.get(category, 0) + fee.amount.with_tax
-    return fees
 
 
 def to_address(document: AddressDocument | None, company: str = "") -> Address | None:
@@ -154,18 +159,12 @@ def trimmed(text: str | None) -> str:
     return text.strip() if text else ""
 
 
-def rate_of(value: Decimal | None) -> Decimal | None:
-    """Return a tax rate in its one canonical spelling, so that 0.2 and 0.20 are the same line of an order."""
-    if value is None or not value.is_finite():
-        return None
-    return Decimal(f"{value.normalize():f}")
-
-
 def _unit(
     item: Item, packages: Mapping[int, Package], warehouses: Mapping[int, str], order_currency: str
 ) -> ShopUnit:
     price = item.price
     vat = price.tax.vat if price and price.tax else None
+    paid = paid_for(price)
     package = packages.get(item.package_id) if item.package_id is not None else None
     return ShopUnit(
         order_item_id=item.id,
@@ -175,15 +174,17 @@ def _unit(
         state=_state(item, package),
         raw_state=item.status or "",
         name=trimmed(item.product.name) if item.product else "",
-        price_minor=price.with_tax if price else None,
-        net_minor=price.without_tax if price else None,
-        tax_minor=_whole(vat.amount) if vat else None,
+        price_minor=paid[0],
+        net_minor=paid[1],
+        tax_minor=paid[2],
         tax_rate=rate_of(vat.rate) if vat else None,
-        reductions=_reductions(price),
+        reductions=reductions_of(price),
+        discounts=discounts_of(price),
         currency=item.currency or order_currency,
         shipment_key=_shipment_key(package),
         delegated_at=utc(item.delegated_at, "scayle.order.items.delegatedAt"),
         carrier=(package.carrier_key if package else None) or "",
+        paid_minor=paid[0],
     )
 
 
@@ -210,41 +211,6 @@ def _shipment_key(package: Package | None) -> str:
     if package is None:
         return ""
     return package.shipment_key or (package.tracking.id if package.tracking else None) or ""
-
-
-def _reductions(price: Price | None) -> tuple[str, ...]:
-    """Return what a price was reduced by, in an order and spelling that do not depend on how SCAYLE lists it.
-
-    The reduction's id is left out: it differs between units that were reduced alike.
-    """
-    if price is None:
-        return ()
-    words = [_reduction(one) for one in price.reductions or ()]
-    voucher = price.absolute_voucher
-    if voucher is not None and voucher.with_tax is not None:
-        # Booked on one item only (contract 3.9), which makes that unit differ from its like.
-        words.append(f"absolute_voucher|{voucher.with_tax}")
-    return tuple(sorted(words))
-
-
-def _reduction(one: Reduction) -> str:
-    amount = one.amount
-    absolute = rate_of(amount.absolute_with_tax) if amount else None
-    relative = rate_of(amount.relative) if amount else None
-    return "|".join(
-        (one.category or "", one.type or "", one.code or "", _plain(absolute), _plain(relative)),
-    )
-
-
-def _plain(value: Decimal | None) -> str:
-    return "" if value is None else str(value)
-
-
-def _whole(value: Decimal | None) -> int | None:
-    """Return an amount in minor units that SCAYLE types as a double but sends as a whole number."""
-    if value is None or not value.is_finite() or value != value.to_integral_value():
-        return None
-    return int(value)
 
 
 def compose_shipment(shipment: Shipment) -> str:
@@ -275,6 +241,33 @@ def compose_cancellation(cancellation: UnitCancellation) -> str:
             "merchantReferenceKey": cancellation.merchant,
         }
     )
+
+
+def compose_return(units: Sequence[UnitReturn]) -> str:
+    """Write `POST /fulfillment/return-items`: an array, one merchant a call, without an order id (SCAYLE contract 6.3, from SDK).
+
+    `returnKey` is what the shipment gave, which is the order item id; `received` is UTC, `YYYY-MM-DD HH:MM:SS`.
+    Raises ValueError for no unit, or for units of several merchants.
+    """
+    if len({unit.merchant for unit in units}) != 1:
+        raise ValueError("units of one merchant are returned in one call")
+    return compact_json(
+        [
+            {
+                "returnKey": str(unit.order_item_id),
+                "received": _received_text(unit.received_at),
+                "returnReason": unit.reason,
+                "merchantReferenceKey": unit.merchant,
+            }
+            for unit in sorted(units, key=lambda one: one.order_item_id)
+        ]
+    )
+
+
+def _received_text(instant: datetime) -> str:
+    if instant.tzinfo is None:
+        raise ValueError("a time without an offset cannot be sent")
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def instant_text(instant: datetime) -> str:

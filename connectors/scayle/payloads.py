@@ -62,11 +62,19 @@ class Reduction(Wire):
     amount: Annotated[ReductionAmount | None, LENIENT] = None
 
 
+class VoucherPrice(Wire):
+    """What a unit costs after an absolute voucher; the spelling differs from other prices (contract 3.4, from SDK)."""
+
+    with_tax: Minor = Field(None, alias="withTax")
+    without_tax: Minor = Field(None, alias="withOutTax")
+    tax: Annotated[Tax | None, LENIENT] = None
+
+
 class Price(Amount):
     """A unit's price, already reduced. Tax is a fraction here (SCAYLE contract 1.5, from SDK)."""
 
     tax: Annotated[Tax | None, LENIENT] = None
-    absolute_voucher: Annotated[Amount | None, LENIENT] = Field(None, alias="absoluteVoucherReducedPrice")
+    absolute_voucher: Annotated[VoucherPrice | None, LENIENT] = Field(None, alias="absoluteVoucherReducedPrice")
     reductions: Annotated[list[Reduction] | None, LENIENT] = Field(None, alias="appliedReductions")
 
 
@@ -104,6 +112,16 @@ class Package(Wire):
 class Fee(Wire):
     category: Text = None
     amount: Annotated[Amount | None, LENIENT] = None
+    tax: Annotated[Tax | None, LENIENT] = None
+
+
+class Payment(Wire):
+    """One of an order's payments; a gift card is one (SCAYLE contract 3.8, from SDK)."""
+
+    key: Text = None
+    amount: Minor = None
+    transaction_key: Text = Field(None, alias="transactionKey")
+    gift_card: Flag = Field(None, alias="isGiftCard")
 
 
 class Cost(Amount):
@@ -166,6 +184,7 @@ class Code(Wire):
 
 class DetailedStatus(Wire):
     order: Annotated[Code | None, LENIENT] = None
+    billing: Annotated[Code | None, LENIENT] = None
 
 
 class OrderDocument(Wire):
@@ -184,6 +203,7 @@ class OrderDocument(Wire):
     items: list[Item]
     packages: Annotated[list[Package] | None, LENIENT] = None
     cost: Annotated[Cost | None, LENIENT] = None
+    payment: Annotated[list[Payment] | None, LENIENT] = None
     shop_country: Annotated[ShopCountry | None, LENIENT] = Field(None, alias="shopCountry")
 
 

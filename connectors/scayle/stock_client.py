@@ -56,12 +56,12 @@ class StockClient:
         except NeedsPerson as error:
             raise refused_write(error.evidence) from error
 
-    def stocks(self, sku: str) -> list[StockDocument]:
+    def stocks(self, sku: str, lane: Lane = Lane.STOCK) -> list[StockDocument]:
         """GET /variants/{variantIdentifier}/stocks: all its warehouses and merchants."""
 
         def fetch(token: str | None, _size: int) -> Page[StockDocument]:
             query = [] if token is None else [("cursor", token)]
-            call = Call("read stock", "GET", stock_path(sku), "stocksRead", Lane.STOCK, query=query)
+            call = Call("read stock", "GET", stock_path(sku), "stocksRead", lane, query=query)
             found = self._transport.exchange(call, lambda answer: StockList.model_validate_json(answer.body))
             more = found.cursor.next if found.cursor else None
             return Page(tuple(found.entities), more or "", more=bool(more))

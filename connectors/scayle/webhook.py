@@ -33,13 +33,18 @@ def parse_webhook(raw: bytes) -> WebhookEvent:
     key = document.get("key")
     has_key = isinstance(key, str) and key.strip() and "\0" not in key and len(key) <= 200
     topic = canonical_topic(kind)
-    order_id, reference = _order(document.get("payload"), topic)
+    payload = document.get("payload")
+    order_id, reference = _order(payload, topic)
+    amount, currency, units = _money(payload) if topic == "payment-refund" else (None, "", ())
     return WebhookEvent(
         message_id=str(key) if has_key else f"sha256:{hashlib.sha256(raw).hexdigest()}",
         topic=topic,
         occurred_at=_instant(document.get("occurredAt")),
         order_id=order_id,
         reference=reference,
+        amount_minor=amount,
+        currency=currency,
+        units=units,
     )
 
 
@@ -73,6 +78,17 @@ def _order(payload: Any, topic: str) -> tuple[int | None, str]:
     ):
         return read_id(payload.get("id")), _reference(payload)
     return None, ""
+
+
+def _money(payload: Any) -> tuple[int | None, str, tuple[int, ...]]:
+    """Read amount (minor units), currency and units of a refund, as far as they are there: its form is unknown (contract 12.4)."""
+    if not isinstance(payload, dict):
+        return None, "", ()
+    amount, currency, items = payload.get("amount"), payload.get("currencyCode"), payload.get("items")
+    whole = amount if isinstance(amount, int) and not isinstance(amount, bool) and 0 <= amount < 2**63 else None
+    ids = [read_id(item.get("id")) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    units = tuple(dict.fromkeys(one for one in ids if one is not None))
+    return whole, currency if isinstance(currency, str) and len(currency) == 3 else "", units
 
 
 def _reference(order: dict[str, Any]) -> str:

@@ -6,18 +6,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.http import Limits
-from connectors.scend import mapping, signature
+from connectors.scend import cancelling, mapping, return_mapping, signature
 from connectors.scend.checks import faults_of
 from connectors.scend.client import FILTER_VALUES, SCOPE, SYSTEM, ScendClient
 from connectors.scend.order_body import compose_order
 from connectors.wire import utc
 from syncbridge.config.scend import ScendSettings
-from syncbridge.domain.backend import BackendDespatch, BackendOrder, CatalogueItem, WebhookEvent
+from syncbridge.domain.backend import (
+    BackendDespatch,
+    BackendOrder,
+    BackendReturn,
+    CancelAnswer,
+    CancelWish,
+    CatalogueItem,
+    ReturnRequest,
+    WebhookEvent,
+)
 from syncbridge.domain.orders import Fault, FulfilmentRequest
 from syncbridge.domain.stock import StockRow
-from syncbridge.ports import BackendTiming, Breaker, FeedPage, Health, Quota
+from syncbridge.ports import BackendTiming, Breaker, Capabilities, FeedPage, Health, Lane, Quota
 
-NEEDED_SCOPES = ("orders:read", "orders:write", "despatches:read", "products:read", "stock:read")
+NEEDED_SCOPES = (
+    "orders:read",
+    "orders:write",
+    "despatches:read",
+    "products:read",
+    "stock:read",
+    "returns:read",
+    "returns:write",
+)
 """What our calls need (Scend contract 2.2)."""
 
 
@@ -53,6 +70,8 @@ class ScendBackend:
             stock_lag=timedelta(seconds=settings.stock_lag_seconds),
             # A clientReference is unique for ever: the same body again is a replay or a 409 (contract 2.7).
             unique_references=True,
+            feed_overlap=timedelta(seconds=settings.feed_overlap_seconds),
+            tracking_wait=timedelta(seconds=settings.tracking_wait_seconds),
         )
 
     @property
@@ -62,6 +81,11 @@ class ScendBackend:
     @property
     def timing(self) -> BackendTiming:
         return self._timing
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Whole orders can be cancelled, single lines cannot (contract 2.11)."""
+        return Capabilities()
 
     @property
     def lookup_batch(self) -> int:
@@ -80,16 +104,25 @@ class ScendBackend:
         """Create the order; the same body sent again gives the order that is already there."""
         return mapping.to_order(self._client.create_order(body), self._settings, with_document=True)
 
-    def find_orders(self, references: Sequence[str]) -> dict[str, BackendOrder]:
+    def find_orders(self, references: Sequence[str], *, urgent: bool = True) -> dict[str, BackendOrder]:
         """Look orders up. References that Scend could not hold are left out without asking."""
         asked = [one for one in dict.fromkeys(references) if self._settings.accepts_reference(one)]
         found: dict[str, BackendOrder] = {}
         for start in range(0, len(asked), FILTER_VALUES):
-            for document in self._client.orders_by_reference(asked[start : start + FILTER_VALUES]):
+            for document in self._client.orders_by_reference(
+                asked[start : start + FILTER_VALUES], Lane.ORDERS if urgent else Lane.DESPATCHES
+            ):
                 found[document.client_reference] = mapping.to_order(
                     document, self._settings, with_document=True
                 )
         return {reference: found[reference] for reference in asked if reference in found}
+
+    def compose_cancel(self, wish: CancelWish) -> str:
+        return cancelling.compose(wish)
+
+    def send_cancel(self, body: str) -> CancelAnswer:
+        """Ask for the cancellation of a whole order; asking again changes nothing (contract 2.11)."""
+        return cancelling.send(self._client, body, self._settings)
 
     def differences(self, body: str, found: BackendOrder) -> tuple[str, ...]:
         return mapping.differences(body, found)
@@ -127,6 +160,29 @@ class ScendBackend:
                 tuple(mapping.to_stock_row(row) for row in page.rows), page.token, last=not page.more
             )
 
+    def compose_return(self, request: ReturnRequest) -> str:
+        return return_mapping.compose_return(request)
+
+    def send_return(self, body: str) -> BackendReturn:
+        """Announce the return; the same body sent again gives the return that is already there."""
+        return return_mapping.to_return(self._client.create_return(body))
+
+    def find_returns(self, rma_numbers: Sequence[str]) -> dict[str, BackendReturn]:
+        asked = list(dict.fromkeys(rma_numbers))
+        found: dict[str, BackendReturn] = {}
+        for start in range(0, len(asked), FILTER_VALUES):
+            for document in self._client.returns_by_rma(asked[start : start + FILTER_VALUES]):
+                if document.rma_number in asked:
+                    found[document.rma_number] = return_mapping.to_return(document)
+        return found
+
+    def returns_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendReturn]]:
+        """Yield changed returns; raises CursorRefused as Scend's feeds do (contract 2.5)."""
+        for page in self._client.returns(cursor, since):
+            yield FeedPage(
+                tuple(return_mapping.to_return(row) for row in page.rows), page.token, last=not page.more
+            )
+
     def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:
         """Return the SKUs that are not in the catalogue or no longer active.
 
@@ -139,6 +195,10 @@ class ScendBackend:
             products = self._client.products(asked[start : start + FILTER_VALUES])
             active.update(product.sku for product in products if product.active)
         return frozenset(wanted) - active
+
+    def ambiguous_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Return none: a SKU of Scend has capital letters only (contract 2.7)."""
+        return frozenset()
 
     def verify_webhook(self, headers: Mapping[str, str], raw: bytes, now: datetime) -> WebhookEvent | None:
         tolerance = timedelta(seconds=self._settings.webhook_tolerance_seconds)

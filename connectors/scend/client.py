@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
+from urllib.parse import quote
 
 from connectors.dialect import Answer, Call, Refusal, header_number, retry_after_header
 from connectors.http import Limits, Transport
@@ -21,12 +22,21 @@ from connectors.scend.payloads import (
     Ping,
     Product,
     ProductFeed,
+    ReturnDocument,
+    ReturnFeed,
     StockDocument,
     StockFeed,
 )
 from connectors.wire import machine_words
 from syncbridge.config.scend import ScendSettings
-from syncbridge.domain.errors import AlreadyExists, CallEvidence, CursorRefused, OutcomeUnknown, VendorError
+from syncbridge.domain.errors import (
+    AlreadyExists,
+    CallEvidence,
+    CursorRefused,
+    NeedsPerson,
+    OutcomeUnknown,
+    VendorError,
+)
 from syncbridge.ports import Breaker, Lane, Quota, QuotaReading
 
 SYSTEM = "scend"
@@ -38,6 +48,14 @@ FILTER_VALUES = 50
 
 _TELLING = ("orderId", "status", "cutoffStatus", "missingScope", "oldestAllowed")
 """Members of an error's context that hold machine words."""
+
+class PastCutoff(NeedsPerson):
+    """Scend does not cancel an order any more; `status` is how far it has got."""
+
+    def __init__(self, message: str, evidence: CallEvidence, status: str) -> None:
+        super().__init__(message, evidence)
+        self.status = status
+
 
 Row = TypeVar("Row")
 Query = list[tuple[str, str]]
@@ -91,6 +109,9 @@ class ScendDialect:
         match refusal.code:
             case "DUPLICATE_CLIENT_REFERENCE" | "DUPLICATE_RMA_NUMBER":
                 return AlreadyExists("Scend already holds this reference with other content", evidence)
+            case "PAST_CUTOFF":
+                status = refusal.context.get("status")
+                return PastCutoff("the order is past the cut-off", evidence, status if isinstance(status, str) else "")
             case "REQUEST_IN_PROGRESS":
                 return OutcomeUnknown("Scend is still working on a request with this reference", evidence)
             case "CURSOR_EXPIRED" | "CURSOR_INVALID":
@@ -151,10 +172,23 @@ class ScendClient:
         call = Call("create order", "POST", "/orders", SCOPE, Lane.ORDERS, write=True, body=body.encode())
         return self._transport.exchange(call, read)
 
-    def orders_by_reference(self, references: Sequence[str]) -> Iterator[OrderDocument]:
+    def cancel_order(self, order_id: str, body: str) -> OrderDocument:
+        """POST /orders/{orderId}/cancel: 200 cancelled, 202 the floor decides; 409 PAST_CUTOFF raises PastCutoff."""
+
+        def read(answer: Answer) -> OrderDocument:
+            order = OrderDocument.model_validate_json(answer.body)
+            if order.order_id != order_id:
+                raise ValueError("the answer is about another order")
+            return order
+
+        path = f"/orders/{quote(order_id, safe='')}/cancel"
+        call = Call("cancel order", "POST", path, SCOPE, Lane.ORDERS, write=True, body=body.encode())
+        return self._transport.exchange(call, read)
+
+    def orders_by_reference(self, references: Sequence[str], lane: Lane) -> Iterator[OrderDocument]:
         """GET /orders?clientReference=: those that exist, of at most 50 references."""
         query = [("clientReference", ",".join(references))]
-        for page in self._orders("find orders", query, None, Lane.ORDERS):
+        for page in self._orders("find orders", query, None, lane):
             yield from page.rows
 
     def orders(self, cursor: str | None, since: datetime | None) -> Iterator[Page[OrderDocument]]:
@@ -192,6 +226,37 @@ class ScendClient:
         return pages(
             fetch, start=cursor, limit=self._page_limit, system=SYSTEM, operation="read despatch feed"
         )
+
+    def create_return(self, body: str) -> ReturnDocument:
+        """POST /returns: 201 for a new announcement, 200 for the same one again."""
+        number = json.loads(body)["rmaNumber"]
+
+        def read(answer: Answer) -> ReturnDocument:
+            made = ReturnDocument.model_validate_json(answer.body)
+            if made.rma_number != number:
+                raise ValueError("the answer is about another return")
+            return made
+
+        call = Call("announce return", "POST", "/returns", SCOPE, Lane.DESPATCHES, write=True, body=body.encode())
+        return self._transport.exchange(call, read)
+
+    def returns_by_rma(self, rma_numbers: Sequence[str]) -> Iterator[ReturnDocument]:
+        """GET /returns?rmaNumber=: those that exist, of at most 50 numbers."""
+        query = [("rmaNumber", ",".join(rma_numbers))]
+        for page in self._returns("find returns", query, None):
+            yield from page.rows
+
+    def returns(self, cursor: str | None, since: datetime | None) -> Iterator[Page[ReturnDocument]]:
+        """GET /returns as a feed."""
+        return self._returns("read return feed", _start(cursor, since), cursor)
+
+    def _returns(self, operation: str, query: Query, cursor: str | None) -> Iterator[Page[ReturnDocument]]:
+        def fetch(token: str | None, size: int) -> Page[ReturnDocument]:
+            call = Call(operation, "GET", "/returns", SCOPE, Lane.DESPATCHES, query=_query(query, token, size))
+            found = self._transport.exchange(call, lambda answer: ReturnFeed.model_validate_json(answer.body))
+            return _page(found.data, found.page)
+
+        return pages(fetch, start=cursor, limit=self._page_limit, system=SYSTEM, operation=operation)
 
     def products(self, skus: Sequence[str]) -> Iterator[Product]:
         """GET /products?sku=: those that exist, of at most 50 SKUs."""

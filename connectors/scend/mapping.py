@@ -19,6 +19,7 @@ from syncbridge.domain.backend import (
     BackendDespatch,
     BackendLine,
     BackendOrder,
+    CancelState,
     FulfilmentStatus,
     Parcel,
     ParcelLine,
@@ -90,10 +91,51 @@ def to_order(
         updated_at=utc(document.updated_at, "scend.order.updatedAt"),
         attention=_attention(document, status),
         initiator=(document.cancellation.initiator if document.cancellation else None) or "",
+        cancellation=cancellation_state(document),
+        cancellable=_cancellable(document, settings),
         total_minor=_minor(grand_total, currency),
         currency=currency,
         document=document.model_dump_json(by_alias=True) if with_document else "",
     )
+
+
+# Scend contract 2.11. NONE is the state of an order that nobody asked to cancel.
+_CANCEL_STATES = {
+    "ACCEPTED": CancelState.CANCELLED,
+    "REQUESTED": CancelState.REQUESTED,
+    "DECLINED": CancelState.REFUSED,
+}
+# Scend contract 2.9: the way of an order through the warehouse, as far as cut-offs are concerned.
+_WAY = (
+    "RECEIVED", "QUARANTINED", "ON_HOLD", "BACKORDERED", "ALLOCATED", "PICKING", "PICKED", "PACKED",
+    "PARTIALLY_DESPATCHED", "DESPATCHED",
+)  # fmt: skip
+
+
+def cancellation_state(document: OrderDocument) -> CancelState | None:
+    """Return what Scend says of a client's wish to cancel; what the warehouse gave up by itself is none.
+
+    A short close is ACCEPTED too, and yet the rest was sent: only a cancelled order counts as cancelled.
+    """
+    info = document.cancellation
+    state = (info.state if info else None) or "NONE"
+    if state != "NONE" and state not in _CANCEL_STATES:
+        unknown_value("scend.order.cancellation.state", state)
+    found = _CANCEL_STATES.get(state)
+    if found is CancelState.CANCELLED and document.status != "CANCELLED":
+        return None
+    return found
+
+
+def _cancellable(document: OrderDocument, settings: ScendSettings) -> bool:
+    """Say whether the cut-off, Scend's own or an earlier one that is configured, still lets a cancellation through."""
+    allowed = document.cancellation.allowed if document.cancellation else None
+    if allowed == "NO" and document.status != "CANCELLED":
+        return False
+    cutoff = settings.cancel_cutoff_status
+    if document.status in _WAY and cutoff in _WAY:
+        return _WAY.index(document.status) < _WAY.index(cutoff)
+    return document.status != cutoff
 
 
 def _attention(document: OrderDocument, status: FulfilmentStatus) -> tuple[Fault, ...]:

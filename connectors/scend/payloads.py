@@ -52,6 +52,7 @@ class Hold(Wire):
 
 
 class CancellationInfo(Wire):
+    allowed: Text = None
     state: Text = None
     initiator: Text = None
     reason_code: Text = Field(None, alias="reasonCode")
@@ -120,6 +121,54 @@ class DespatchDocument(Wire):
 
 class DespatchFeed(Wire):
     data: list[DespatchDocument]
+    page: PageInfo
+
+
+class ReturnLineDocument(Wire):
+    line_number: int = Field(alias="lineNumber")
+    order_line_number: Count = Field(None, alias="orderLineNumber")
+    sku: str
+    announced: Count = Field(None, alias="quantityAnnounced")
+    received: Count = Field(None, alias="quantityReceived")
+
+
+class ReceiptLineDocument(Wire):
+    receipt_line_id: str = Field(alias="receiptLineId")
+    line_number: Count = Field(None, alias="lineNumber")
+    sku: str
+    quantity: int
+    condition: Text = Field(None, alias="conditionCode")
+    disposition: Text = None
+    note: Text = None
+
+
+class ReceiptDocument(Wire):
+    received_at: datetime = Field(alias="receivedAt")
+    lines: list[ReceiptLineDocument]
+
+
+class ReturnTracking(Wire):
+    tracking_number: Text = Field(None, alias="trackingNumber")
+
+
+class ReturnDocument(Wire):
+    """A return (Scend contract 2.14). Its notes are read for codes only: they may hold personal data."""
+
+    return_id: str = Field(alias="returnId")
+    rma_number: Text = Field(None, alias="rmaNumber")
+    announced: Annotated[bool | None, LENIENT] = None
+    client_reference: Text = Field(None, alias="clientReference")
+    status: str
+    version: int
+    changed_at: Instant = Field(None, alias="changedAt")
+    tracking: Annotated[ReturnTracking | None, LENIENT] = Field(None, alias="returnTracking")
+    customer_note: Text = Field(None, alias="customerNote")
+    lines: list[ReturnLineDocument]
+    receipts: list[ReceiptDocument]
+
+
+class ReturnFeed(Wire):
+    data: list[ReturnDocument]
     page: PageInfo
 
 

@@ -23,7 +23,7 @@ def demo(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Every unit, however many.")] = False,
     rate: Annotated[float | None, typer.Option("--rate", metavar="N", help="Orders a second.", min=0.01)] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of faults and of faulty addresses.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of faults, faulty addresses and split orders.")] = None,
     settle_seconds: Annotated[
         float | None, typer.Option("--settle-seconds", metavar="N", help="How long the last order may take.", min=1)
     ] = None,
@@ -37,7 +37,7 @@ def demo(
         Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Work here and leave it behind.")
     ] = None,
 ) -> None:
-    """Run a real trading day from SCAYLE to the warehouse and back, break things on the way, and prove the result.
+    """Run a real trading day from SCAYLE to both back ends and back, break things on the way, and prove the result.
 
     Starts stand-ins, Redis, web, workers and beat as processes of its own and ends them all again. Exit 1 if an
     invariant does not hold. Takes under three minutes.

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from syncbridge.cli import stock_view
 from syncbridge.cli.output import instant, plain, say, table
 from syncbridge.flows import (
+    cancel_ask,
+    cancel_learn,
     cancellation_push,
     catalogue_pull,
     despatch_pull,
@@ -16,6 +19,11 @@ from syncbridge.flows import (
     housekeep,
     order_poll,
     order_push,
+    reread,
+    return_announce,
+    return_check,
+    return_pull,
+    return_push,
     shipment_push,
     status_pull,
     stock_reconcile,
@@ -23,7 +31,7 @@ from syncbridge.flows import (
     sweep,
 )
 from syncbridge.flows.context import Context
-from syncbridge.ledger import feeds, lateness, transmissions
+from syncbridge.ledger import feeds, lateness, refunds, returns, transmissions
 from syncbridge.ledger.unfinished import UnfinishedWrite, unfinished_writes
 from syncbridge.reports import backlog
 
@@ -123,12 +131,61 @@ def _poll(context: Context, since: datetime | None = None) -> Preview:
     )
 
 
+def _stock(context: Context) -> Preview:
+    due = [line for line in stock_view.lines(context, context.now(), None)[0] if line.due]
+    return Preview(
+        f"{len(due):,} numbers would be written, from what the ledger knows; a run reads the back ends first."
+        if due
+        else "Nothing would be written, from what the ledger knows; a run reads the back ends first.",
+        ("sku", "place", "available", "in_flight", "buffer", "sellable", "in_shop", "why"),
+        tuple(
+            (
+                line.sku,
+                f"{line.merchant}/{line.warehouse}",
+                line.available,
+                line.in_flight,
+                line.buffer,
+                line.sellable,
+                line.published,
+                line.why,
+            )
+            for line in due
+        ),
+    )
+
+
+def _open_ends(context: Context) -> Preview:
+    settings, now = context.configuration.returns, context.now()
+    with context.ledger.reading() as connection:
+        overdue = returns.overdue(connection, now - timedelta(days=settings.overdue_days), "return_overdue", 500)
+        unpaid = refunds.not_refunded(connection, now - timedelta(days=settings.refund_days), "refund_overdue", 500)
+        missing = refunds.not_received(connection, now - timedelta(days=settings.goods_days), "refund_without_goods", 500)
+    rows = [("return_overdue", one.order_id, one.rma_number) for one in overdue]
+    rows += [("refund_overdue", end.order_id, f"unit {end.order_item_id}") for end in unpaid]
+    rows += [("refund_without_goods", end.order_id, f"unit {end.order_item_id}") for end in missing]
+    return Preview(
+        "An exception would be open for each of these:" if rows else "No open end of a return is too old.",
+        ("kind", "order", "what"),
+        tuple(rows),
+    )
+
+
 def _sweep(context: Context) -> Preview:
     with context.ledger.reading() as connection:
         due = transmissions.targets_due(connection, at=context.now())
     if not due:
         return Preview("Nothing is due: no doorbell would be rung.")
     return Preview("Doorbells would be rung for:", ("target", "kind", "due"), tuple(sorted(due)))
+
+
+def _reread(context: Context) -> Preview:
+    rows: list[tuple[object, ...]] = []
+    for backend in context.backends.values():
+        span = backend.timing.reread
+        rows.append((backend.account, "nothing" if span is None else instant(context.now() - span)))
+    return Preview(
+        "Despatches and returns since then would be read again, and all stock with them:", ("account", "since"), tuple(rows)
+    )
 
 
 def _escalate(context: Context) -> Preview:
@@ -157,6 +214,16 @@ def _push_orders(context: Context, order_id: int | None = None) -> Any:
     return order_push.run(context, order_id=order_id)
 
 
+def _ask_to_cancel(context: Context, order_id: int | None = None) -> Any:
+    return cancel_ask.run(context, order_id=order_id)
+
+
+def _learn(context: Context, order_id: int | None = None) -> Preview:
+    if order_id is None:
+        return Preview("Nothing: it looks at one order, given with --order.")
+    return Preview(f"Order {order_id} would be read from SCAYLE, and units that are cancelled there cancelled here.")
+
+
 FLOWS: dict[str, RunnableFlow] = {
     "order_push": RunnableFlow("Send orders to the back ends.", _push_orders, _writes("order"), ("order",)),
     "order_poll": RunnableFlow(
@@ -170,12 +237,27 @@ FLOWS: dict[str, RunnableFlow] = {
     "cancellation_push": RunnableFlow(
         "Close in SCAYLE what a warehouse gave up.", cancellation_push.run, _writes("cancellation"), ("order",)
     ),
-    "stock_sync": RunnableFlow("Publish what can be shipped.", stock_sync.run, _feed("stock")),
+    "return_pull": RunnableFlow("Read what the warehouses received back.", return_pull.run, _feed("returns")),
+    "return_announce": RunnableFlow(
+        "Announce returns whose goods have left.", return_announce.run, _writes("return_announce"), ("order",)
+    ),
+    "return_push": RunnableFlow(
+        "Tell SCAYLE of units that came back.", return_push.run, _writes("return"), ("order",)
+    ),
+    "return_check": RunnableFlow("Look at the open ends of returns.", return_check.run, _open_ends),
+    "cancel_ask": RunnableFlow(
+        "Ask back ends to cancel what they hold.", _ask_to_cancel, _writes("order_cancel"), ("order",)
+    ),
+    "cancel_learn": RunnableFlow(
+        "Look at an order for units that SCAYLE cancelled.", cancel_learn.run, _learn, ("order",)
+    ),
+    "stock_sync": RunnableFlow("Publish what can be shipped.", stock_sync.run, _stock),
     "stock_reconcile": RunnableFlow(
         "Compare every number with SCAYLE's own.", stock_reconcile.run, _feed("stock")
     ),
     "catalogue_pull": RunnableFlow("Read which SKUs the back ends know.", catalogue_pull.run, _feed("catalogue")),
     "sweep": RunnableFlow("Ring for whatever is due.", sweep.run, _sweep),
+    "reread": RunnableFlow("Read again what the feeds may have left out.", reread.run, _reread),
     "escalate": RunnableFlow("Open exceptions for what takes too long.", escalate.run, _escalate),
     "housekeep": RunnableFlow("Delete what nobody needs any more.", housekeep.run, _housekeep),
 }

@@ -143,6 +143,52 @@ def rerun(
         rerun_and_tell(here, chosen, actor(), reason or _reason(kind, cause), dry_run=dry_run, json=json)
 
 
+@app.command()
+def cancel(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="Order by id, reference or reference key.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit and told to the warehouse.")],
+    merchant: Annotated[
+        str | None, typer.Option("--merchant", metavar="KEY", help="Only this merchant's part of the order.")
+    ] = None,
+    units: Annotated[
+        list[int] | None, typer.Option("--unit", metavar="ID", help="Only this unit (SCAYLE order item id); may be repeated.")
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Cancel an order, one merchant's part of it, or single units, as the merchant.
+
+    What was never sent is withdrawn at once. The back end is asked for the rest, and SCAYLE is told of what it cancelled.
+
+    \b
+    syncbridge orders cancel 7041983 --reason "customer called" --dry-run
+    syncbridge orders cancel 7041983 --merchant scend --reason "fraud check failed"
+    syncbridge orders cancel 7041983 --unit 61000101 --reason "wrong price"
+    """
+    from syncbridge.flows import cancel_order
+
+    with context() as here:
+        with here.ledger.reading() as connection:
+            order_id = order_named(connection, order)
+        try:
+            done = cancel_order.run(
+                here, order_id, actor=actor(), reason=reason, merchant=merchant, units=units or (), dry_run=dry_run
+            )
+        except cancel_order.CannotCancel as error:
+            trouble(str(error))
+    if json:
+        as_json({"dry_run": dry_run, "cancellation": done})
+        return
+    say(f"Order {order_id} {'would be' if dry_run else 'is to be'} cancelled:")
+    table(
+        ("REFERENCE", "BACK END", "UNITS", "WHAT IS DONE" if not dry_run else "WHAT WOULD BE DONE"),
+        [(part.reference, part.account, ", ".join(map(str, part.units)), part.action) for part in done.parts],
+    )
+    if not dry_run:
+        state = done.state.value if done.state is not None else "asked"
+        say(f"So far: {state}. See what comes of it: syncbridge orders show {order_id}")
+
+
 def group_of(connection: Connection, kind: str | None, cause: str | None) -> list[int]:
     """Return the orders of a group; ends the command where the group is empty, with what may have been meant."""
     from syncbridge.reports.exception_lists import causes_like, orders_under

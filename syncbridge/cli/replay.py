@@ -35,7 +35,10 @@ def replay(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Every unit, however many.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N orders.", min=1)] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which orders get a faulty address.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Which orders get a faulty address, and who sells them.")] = 1,
+    both: Annotated[
+        bool, typer.Option("--both", help="Share the orders out over the merchants scend and orderwise; some have goods of both.")
+    ] = False,
     control_token: Annotated[
         str | None,
         typer.Option("--control-token", metavar="TOKEN", help="What the stand-in's control plane asks for.", show_default=False),
@@ -53,7 +56,9 @@ def replay(
     syncbridge replay 2010-12-07.csv --to http://127.0.0.1:8101 --times-real-time 60 --full
     syncbridge replay 2010-12-07.csv --dry-run
     """
+    from syncbridge.sandbox.allotment import allot
     from syncbridge.sandbox.day_orders import UNITS_PER_LINE
+    from syncbridge.sandbox.demo import second
     from syncbridge.sandbox.replay import ReplayOutcome, ReplayRefused, load
     from syncbridge.sandbox.replay import replay as place
 
@@ -70,6 +75,8 @@ def replay(
         trouble(f"{source} cannot be read: {error.strerror or error}")
     except ValueError as error:
         trouble(f"{source} cannot be replayed: {error}")
+    if both:
+        work = allot(work, second.FIRST, second.SECOND, seed)
     units = sum(order.units for order in work.orders)
     if dry_run:
         _tell(json, {"dry_run": True, "source": work.source, "orders": len(work.orders), "units": units},
@@ -84,6 +91,7 @@ def replay(
             times_real_time=times_real_time,
             max_seconds=max_seconds,
             control_token=control_token,
+            foretell=second.foretell if both else None,
             progress=progress,
         )
     except ReplayRefused as error:

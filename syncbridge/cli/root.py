@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from syncbridge.cli import config, db, demo, doctor, exceptions, flow, orders, queue, replay, sandbox, stock
+from syncbridge.cli import (
+    config,
+    db,
+    demo,
+    doctor,
+    exceptions,
+    flow,
+    orders,
+    queue,
+    replay,
+    returns,
+    sandbox,
+    stock,
+)
 from syncbridge.cli.failing import Guarded
 
 app = typer.Typer(
@@ -25,6 +38,7 @@ app = typer.Typer(
     syncbridge orders show ORDER      everything that happened to an order
     syncbridge orders rerun ORDER     try again after something was mended
     syncbridge stock diff --sku SKU   why the shop shows this number
+    syncbridge returns list           what is on its way back, and what waits for a person
 
     Exit codes: 0 done, 1 found trouble, 2 wrong use or wrong configuration.
     """,
@@ -51,6 +65,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(orders.app, name="orders")
 app.add_typer(exceptions.app, name="exceptions")
 app.add_typer(stock.app, name="stock")
+app.add_typer(returns.app, name="returns")
 app.add_typer(queue.app, name="queue")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("replay")(replay.replay)

@@ -12,7 +12,7 @@ from syncbridge.cli.failing import trouble, wrong_use
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Stand-ins for the vendors, on this computer only.")
 
-VENDORS = ("scayle", "scend")
+VENDORS = ("scayle", "scend", "orderwise")
 
 
 @app.callback()
@@ -23,7 +23,7 @@ def _noun() -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def serve(
     ctx: typer.Context,
-    vendor: Annotated[str | None, typer.Argument(metavar="scayle|scend")] = None,
+    vendor: Annotated[str | None, typer.Argument(metavar="scayle|scend|orderwise")] = None,
 ) -> None:
     """Serve a stand-in until Ctrl-C. All options go to it.
 
@@ -31,6 +31,7 @@ def serve(
     syncbridge sandbox serve scayle --help    its options and its control plane
     syncbridge sandbox serve scayle --port 8101 --token secret
     syncbridge sandbox serve scend --port 8102 --rate-per-second 50
+    syncbridge sandbox serve orderwise --port 8103 --lenient-auth
 
     Everything is in memory. The control plane under /_sandbox/ seeds, acts as shopper and as warehouse, moves the
     clock, injects faults, and dumps what the vendor knows; --help of each stand-in documents it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,9 +14,7 @@ from syncbridge.cli.output import as_json, note, plural, say
 from syncbridge.cli.session import actor, context, reading
 
 if TYPE_CHECKING:
-    from syncbridge.flows.context import Context
-    from syncbridge.ledger.stock import Level
-    from syncbridge.reports.stock_levels import Sources, StockLine
+    from syncbridge.reports.stock_levels import Sources
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What the shop may sell, and why.")
 
@@ -55,9 +52,11 @@ def diff(
     if drift:
         _tell_drift(most, json)
         return
+    from syncbridge.cli import stock_view
+
     with context() as here:
         now = here.now()
-        lines, origins = _lines(here, now, sku)
+        lines, origins = stock_view.lines(here, now, sku)
     if sku is not None and not lines:
         trouble(
             f"No stock of {sku!r} is known here. syncbridge stock diff --all shows what the back ends have told us."
@@ -144,7 +143,8 @@ def release(
     syncbridge stock diff
     syncbridge stock release scend:ACME-UK --reason "stocktake, confirmed by the warehouse"
     """
-    from syncbridge.flows import stock_sync
+    from syncbridge.cli import stock_view
+    from syncbridge.flows import stock_hold
 
     if not reason.strip():
         wrong_use("Say why: --reason TEXT is kept with the release.")
@@ -152,10 +152,10 @@ def release(
         accounts = sorted(backend.account for backend in here.backends.values())
         if account not in accounts:
             wrong_use(f"There is no back end {account!r}. There are: {', '.join(accounts)}.")
-        lines, origins = _lines(here, here.now(), None)
+        lines, origins = stock_view.lines(here, here.now(), None)
         held = any(one.held for one in origins if one.account == account)
         waiting = sum(line.differs for line in lines if line.account == account)
-        done = held if dry_run else stock_sync.release(here, account, actor=actor(), reason=reason)
+        done = held if dry_run else stock_hold.release(here, account, actor=actor(), reason=reason)
     if json:
         as_json({"account": account, "dry_run": dry_run, "released": done, "skus": waiting})
     elif not done:
@@ -164,42 +164,6 @@ def release(
         say(
             f"{account} {'would be' if dry_run else 'is'} released: the next run writes {plural(waiting, 'SKU')}."
         )
-
-
-def _lines(here: Context, now: datetime, sku: str | None) -> tuple[list[StockLine], list[Sources]]:
-    """Return the lines of every back end, the most urgent first, and from when their figures are."""
-    from syncbridge.flows import stock_sync
-    from syncbridge.reports import stock_levels
-
-    lines: list[StockLine] = []
-    origins: list[Sources] = []
-    with here.ledger.reading() as connection:
-        for backend in here.backends.values():
-            found = stock_levels.sources(
-                connection,
-                backend.account,
-                feed=stock_sync.feed_name(backend),
-                lag=backend.timing.stock_lag,
-                known_orders=stock_sync.order_watermark(here, connection),
-            )
-            origins.append(found)
-            lines += stock_levels.stock_lines(
-                connection,
-                found,
-                lambda level, in_flight, sold, as_of: stock_sync.terms_of(
-                    here, level, in_flight, sold, as_of
-                ),
-                lambda level: _is_configured(here, level),
-                now,
-                speed_over=stock_sync.SPEED_OVER,
-                sku=sku,
-            )
-    return sorted(lines, key=lambda line: (not line.differs, stock_levels.by_urgency(line))), origins
-
-
-def _is_configured(here: Context, level: Level) -> bool:
-    merchant = here.merchant(level.merchant)
-    return merchant is not None and merchant.warehouse(level.warehouse) is not None
 
 
 def _tell_held(origins: list[Sources]) -> None:
@@ -211,9 +175,11 @@ def _tell_held(origins: list[Sources]) -> None:
 
 
 def _preview(most: int, json: bool) -> None:
+    from syncbridge.cli import stock_view
+
     with context() as here:
         now = here.now()
-        lines, origins = _lines(here, now, None)
+        lines, origins = stock_view.lines(here, now, None)
     due = [line for line in lines if line.due]
     waiting = sum(line.differs and not line.due for line in lines)
     if json:

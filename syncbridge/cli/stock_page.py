@@ -62,7 +62,7 @@ def print_terms(line: StockLine, now: datetime) -> None:
 def print_drift(found: list[Comparison]) -> None:
     """Print full compares, newest first, each against the one before it of the same back end."""
     table(
-        ("FINISHED", "ACCOUNT", "SKUS", "OFF", "UNITS OFF", "EDITED", "UNKNOWN", "TREND"),
+        ("FINISHED", "ACCOUNT", "SKUS", "OFF", "UNITS OFF", "EDITED", "UNKNOWN", "UNREADABLE", "TREND"),
         [
             (
                 instant(one.finished_at),
@@ -72,11 +72,12 @@ def print_drift(found: list[Comparison]) -> None:
                 one.units_off,
                 one.edited,
                 one.unknown,
+                one.unreadable,
                 _trend(one, _before(found, place)),
             )
             for place, one in enumerate(found)
         ],
-        right=("SKUS", "OFF", "UNITS OFF", "EDITED", "UNKNOWN"),
+        right=("SKUS", "OFF", "UNITS OFF", "EDITED", "UNKNOWN", "UNREADABLE"),
     )
 
 

@@ -16,7 +16,12 @@ MOST_DISTANCE = timedelta(seconds=30)
 PATIENCE = timedelta(seconds=5)
 """Chosen: how long the doctor waits for its turn, once per vendor."""
 
-_SECRETS = {"scayle": "SCAYLE_ACCESS_TOKEN", "scend": "SCEND_API_TOKEN"}
+_SECRETS = {
+    "scayle": "SCAYLE_ACCESS_TOKEN",
+    "scend": "SCEND_API_TOKEN",
+    "orderwise": "ORDERWISE_USERNAME and ORDERWISE_PASSWORD",
+}
+_WAYS_OUT = {"orderwise": "Compare orderwise.maps with OrderWise's value lists."}
 
 
 def vendors(context: Context) -> Iterator[Finding]:
@@ -52,7 +57,8 @@ def _vendor(name: str, context: Context, ask: Callable[[], Health]) -> Iterator[
         return
     yield ok(name, health.detail)
     for text in health.warnings:
-        yield warning(name, text, f"Check the scopes of {_SECRETS.get(name, 'its credentials')}.")
+        scopes = f"Check the scopes of {_SECRETS.get(name, 'its credentials')}."
+        yield warning(name, text, _WAYS_OUT.get(name, scopes))
     if health.server_time is not None:
         yield _clock(name, health.server_time, before, context.now())
 
@@ -74,7 +80,7 @@ def _way_out(name: str, error: SyncbridgeError) -> str:
     if isinstance(error, Busy):
         return "Our own limiter or circuit breaker holds calls back: syncbridge queue status shows which, and for how long."
     if isinstance(error, Misconfigured):
-        return f"Check {_SECRETS.get(name, 'its credentials')}, its scopes, and {name}.base_url."
+        return f"Check {_SECRETS.get(name, 'its credentials')}, what they are allowed, and {name}.base_url."
     return "Nothing is lost: everything waits and goes on by itself. If it stays, ask the vendor with the request id."
 
 

@@ -12,8 +12,10 @@ from syncbridge.config.operations import (
     OwnerSettings,
     OwnersSettings,
     RetentionSettings,
+    ReturnSettings,
     ScheduleSettings,
 )
+from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.config.scend import AddressLimits, ContentRequired, OrderLimits, ScendSettings
 from syncbridge.config.shops import ScayleSettings, ShopSettings
 from syncbridge.domain.errors import ConfigurationFaults
@@ -28,9 +30,11 @@ __all__ = [
     "LimitSettings",
     "MerchantSettings",
     "OrderLimits",
+    "OrderWiseSettings",
     "OwnerSettings",
     "OwnersSettings",
     "RetentionSettings",
+    "ReturnSettings",
     "ScayleSettings",
     "ScendSettings",
     "ScheduleSettings",

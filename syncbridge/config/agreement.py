@@ -6,9 +6,7 @@ Every check takes what could be read so far, so that a fault in one place does n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
-from syncbridge.config.environment import Environment
 from syncbridge.config.merchants import MerchantSettings
 from syncbridge.config.operations import LimitSettings, ScheduleSettings
 from syncbridge.config.scend import ScendSettings
@@ -73,7 +71,7 @@ def scend_faults(
         for position, warehouse in enumerate(merchant.warehouses):
             if len(warehouse.code) > 10:
                 yield f"{name}.warehouses[{position}].code: {warehouse.code!r} is longer than Scend's 10 characters"
-        for _, example in _examples(merchant, scayle):
+        for _, example in example_references(merchant, scayle):
             if not scend.accepts_reference(example):
                 yield f"{name}.reference_template: Scend would refuse a reference such as {example!r}"
                 break
@@ -89,35 +87,6 @@ def timing_faults(schedule: ScheduleSettings, limits: LimitSettings) -> Iterator
         )
 
 
-def warnings(
-    scayle: ScayleSettings, scend: ScendSettings | None, merchants: Mapping[int, MerchantSettings], environment: Environment
-) -> Iterator[str]:
-    """Legal choices that an operator should know of."""
-    sections: list[tuple[str, str]] = [("scayle", scayle.base_url)]
-    if scend is not None:
-        sections.append(("scend", scend.base_url))
-    for section, url in sections:
-        parts = urlsplit(url)
-        if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            yield f"{section}.base_url: plain http to {parts.hostname}: the token can be read on the way"
-    if not urlsplit(scayle.base_url).path:
-        yield "scayle.base_url: has no path; SCAYLE's interface lives under /api/admin/v1"
-    if not scayle.order_reading:
-        yield "scayle.order_reading: off: order dates, reductions and payments stay unknown, and nothing finds a lost delegation"
-    if scend is not None:
-        if not environment.scend_webhook_secrets:
-            yield "SCEND_WEBHOOK_SECRET: not set: Scend is polled only, its webhooks are refused"
-        for place, merchant in merchants.items():
-            if merchant.uses("scend") and (missing := sorted(set(scend.carriers) - set(merchant.carrier_map))):
-                yield f"merchants[{place}].carrier_map: parcels sent with {', '.join(missing)} will wait for a person"
-    if environment.database is None:
-        yield "DATABASE_URL: not set: the ledger is a SQLite file, which serves one machine"
-    if environment.redis is None:
-        yield "REDIS_URL: not set: web, workers and beat need it (make demo brings a Redis of its own)"
-    elif (environment.redis_url or "").startswith("rediss://") and "ssl_cert_reqs=none" in (environment.redis_url or ""):
-        yield "REDIS_URL: the server's certificate is not verified"
-
-
 def _currency_faults(name: str, merchant: MerchantSettings, scayle: ScayleSettings) -> Iterator[str]:
     served = {currency for shop in scayle.shops for currency in shop.currencies}
     for position, currency in enumerate(merchant.currencies):
@@ -125,7 +94,7 @@ def _currency_faults(name: str, merchant: MerchantSettings, scayle: ScayleSettin
             yield f"{name}.currencies[{position}]: no shop sells in {currency}"
 
 
-def _examples(merchant: MerchantSettings, scayle: ScayleSettings | None) -> Iterator[tuple[tuple[str, str], str]]:
+def example_references(merchant: MerchantSettings, scayle: ScayleSettings | None) -> Iterator[tuple[tuple[str, str], str]]:
     """References of one order: for each shop and warehouse, the first and the later delegations."""
     shops = [(shop.key, shop.country) for shop in scayle.shops] if scayle else [("GB", "GB")]
     for shop, country in shops:
@@ -151,7 +120,7 @@ def _reference_faults(
     The same order never belongs to two shops, so references are compared within one shop country.
     """
     clash: str | None = None
-    for (warehouse, occasion), reference in _examples(merchant, scayle):
+    for (warehouse, occasion), reference in example_references(merchant, scayle):
         shop = occasion.rpartition("/")[0]
         owner = f"{name} warehouse {warehouse!r}"
         earlier = taken.setdefault((merchant.backend, f"{shop} {reference}"), owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncbridge.config.environment import Environment
@@ -11,9 +11,11 @@ from syncbridge.config.operations import (
     LimitSettings,
     OwnersSettings,
     RetentionSettings,
+    ReturnSettings,
     ScheduleSettings,
     StockSettings,
 )
+from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 
@@ -22,7 +24,7 @@ from syncbridge.config.shops import ScayleSettings
 class Configuration:
     """Checked and complete: whoever holds one need not check again.
 
-    `scend` is None when no merchant uses it. `warnings` are legal choices that an operator should know of.
+    `scend` and `orderwise` are None when no merchant uses them. `warnings` are legal choices that an operator should know of.
     """
 
     source: Path
@@ -36,6 +38,8 @@ class Configuration:
     retention: RetentionSettings
     owners: OwnersSettings
     warnings: tuple[str, ...] = ()
+    returns: ReturnSettings = field(default_factory=ReturnSettings)
+    orderwise: OrderWiseSettings | None = None
 
     def merchant(self, key: str) -> MerchantSettings | None:
         """The merchant with this SCAYLE key, or None: nobody sells from an unknown one."""
@@ -46,7 +50,7 @@ class Configuration:
         served = frozenset(currency for shop in self.scayle.shops for currency in shop.currencies)
         return served & frozenset(merchant.currencies) if merchant.currencies else served
 
-    def timeouts(self, section: ScayleSettings | ScendSettings) -> tuple[float, float]:
+    def timeouts(self, section: ScayleSettings | ScendSettings | OrderWiseSettings) -> tuple[float, float]:
         """Connect and read timeout in seconds for a vendor's client, neither above the deadline of a whole call."""
         deadline = self.limits.call_deadline_seconds
         return min(section.connect_timeout_seconds, deadline), min(section.read_timeout_seconds, deadline)

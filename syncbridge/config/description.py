@@ -18,8 +18,10 @@ def describe(configuration: Configuration) -> str:
         "scayle": configuration.scayle,
         **{f"merchants[{place}]": merchant for place, merchant in enumerate(configuration.merchants)},
         "scend": configuration.scend,
+        "orderwise": configuration.orderwise,
         "schedule": configuration.schedule,
         "limits": configuration.limits,
+        "returns": configuration.returns,
         "retention": configuration.retention,
         "owners": configuration.owners,
     }

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from syncbridge.config.agreement import merchant_faults, scend_faults, timing_faults, warnings
+from syncbridge.config.advice import warnings
+from syncbridge.config.agreement import merchant_faults, scend_faults, timing_faults
 from syncbridge.config.configuration import Configuration
 from syncbridge.config.environment import Environment, default_state_dir
 from syncbridge.config.merchants import MerchantSettings
@@ -19,18 +20,24 @@ from syncbridge.config.operations import (
     LimitSettings,
     OwnersSettings,
     RetentionSettings,
+    ReturnSettings,
     ScheduleSettings,
     StockSettings,
 )
+from syncbridge.config.orderwise import OrderWiseSettings
+from syncbridge.config.orderwise_agreement import orderwise_faults
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import ConfigurationFaults
 
 STAND_IN_URL = "https://unknown.invalid"
-SECTIONS = ("scayle", "merchants", "scend", "schedule", "limits", "stock", "retention", "owners")
+SECTIONS = ("scayle", "merchants", "scend", "orderwise", "schedule", "limits", "stock", "returns", "retention", "owners")
 
 ALWAYS_NEEDED = ("SCAYLE_ACCESS_TOKEN", "SCAYLE_INBOUND_USERNAME", "SCAYLE_INBOUND_PASSWORD")
-NEEDED_BY_BACKEND = {"scend": ("SCEND_API_TOKEN",)}
+NEEDED_BY_BACKEND = {
+    "scend": ("SCEND_API_TOKEN",),
+    "orderwise": ("ORDERWISE_USERNAME", "ORDERWISE_PASSWORD"),
+}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -47,16 +54,20 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
 
     raw_merchants = document.get("merchants", [])
     backends = _backends(raw_merchants)
-    scayle = scend = None
+    scayle = scend = orderwise = None
     if "scayle" in document:
         scayle = _section(ScayleSettings, document["scayle"], "scayle", faults, {"base_url": STAND_IN_URL})
     if "scend" in document:
-        stand_ins = {"base_url": STAND_IN_URL, "account_code": "unknown"}
-        scend = _section(ScendSettings, document["scend"], "scend", faults, stand_ins)
+        account = {"base_url": STAND_IN_URL, "account_code": "unknown"}
+        scend = _section(ScendSettings, document["scend"], "scend", faults, account)
+    if "orderwise" in document:
+        session = {"base_url": STAND_IN_URL, "name": "unknown", "session_id": 1, "customer": {"id": 0}}
+        orderwise = _section(OrderWiseSettings, document["orderwise"], "orderwise", faults, session)
     merchants = _merchants(raw_merchants, faults)
     schedule = _section(ScheduleSettings, document.get("schedule", {}), "schedule", faults)
     limits = _section(LimitSettings, document.get("limits", {}), "limits", faults)
     stock = _section(StockSettings, document.get("stock", {}), "stock", faults)
+    returns = _section(ReturnSettings, document.get("returns", {}), "returns", faults)
     retention = _section(RetentionSettings, document.get("retention", {}), "retention", faults)
     owners = _section(OwnersSettings, document.get("owners", {}), "owners", faults)
 
@@ -68,6 +79,8 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
     between = [*merchant_faults(merchants, scayle)]
     if scend is not None:
         between += scend_faults(merchants, scend, scayle)
+    if orderwise is not None:
+        between += orderwise_faults(merchants, orderwise, scayle)
     if schedule is not None and limits is not None:
         between += timing_faults(schedule, limits)
     faults += _not_already_reported(between, faults)
@@ -80,6 +93,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
         or schedule is None
         or limits is None
         or stock is None
+        or returns is None
         or retention is None
         or owners is None
     ):
@@ -93,9 +107,11 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
         schedule=schedule,
         limits=limits,
         stock=stock,
+        returns=returns,
         retention=retention,
         owners=owners,
-        warnings=tuple(warnings(scayle, scend, merchants, environment)),
+        orderwise=orderwise if "orderwise" in backends else None,
+        warnings=tuple(warnings(scayle, scend, orderwise, merchants, environment)),
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from syncbridge.config.section import CurrencyCode, Name, Section
 from syncbridge.domain.stock import BufferRule
 
-Backend = Literal["scend"]
+Backend = Literal["scend", "orderwise"]
 """The back ends that can be chosen. Adding one means: a member here, a section, and a branch in the bootstrap."""
 
 PLACEHOLDERS = frozenset({"shop", "country", "order_id", "merchant", "warehouse"})
@@ -163,6 +163,23 @@ class MerchantSettings(Section):
             shop=shop.upper(), country=country.upper(), order_id=order_id, merchant=self.key, warehouse=warehouse
         )
         return reference if delegation == 1 else f"{reference}-{delegation}"
+
+    def may_be_reference(self, text: str) -> bool:
+        """Say whether a text may be a reference of this merchant's orders; letters of either case count.
+
+        Under the usual template `SCY-NB-7041983` and `scy-nb-7041983-2` may be, `EBAY-77` and `SCY-NB-1/2` may not.
+        """
+        return re.fullmatch(self._reference_form, text.strip(), re.IGNORECASE) is not None
+
+    @property
+    def _reference_form(self) -> str:
+        """The template as a regular expression, with the suffix of later delegations."""
+        parts = []
+        for literal, name, _specification, _conversion in Formatter().parse(self.reference_template):
+            parts.append(re.escape(literal))
+            if name is not None:
+                parts.append("[0-9]+" if name == "order_id" else r"[^\s/]+")
+        return "".join(parts) + "(-[0-9]+)?"
 
 
 def placeholders(template: str) -> set[str]:

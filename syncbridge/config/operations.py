@@ -1,13 +1,15 @@
-"""`[schedule]`, `[limits]`, `[retention]` and `[owners]`: how the deployment runs, whatever the vendors are."""
+"""`[schedule]`, `[limits]`, `[returns]`, `[retention]` and `[owners]`: how the deployment runs, whatever the vendors are."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from syncbridge.config.section import Days, Seconds, Section
+from syncbridge.config.section import Days, Positive, Seconds, Section
+from syncbridge.domain.backend import Condition, Disposition
+from syncbridge.domain.returns import ANY, Decision
 from syncbridge.domain.stock import MassChange
 
 
@@ -22,12 +24,20 @@ class ScheduleSettings(Section):
     """Quarantines, holds and short closes; the Scend contract suggests five minutes [2.17]."""
     despatch_pull_seconds: Seconds = 120
     """Parcels for the shopper and the capture of money; the Scend contract suggests two minutes [2.17]."""
+    return_pull_seconds: Seconds = 900
+    """Goods that came back; the Scend contract suggests fifteen minutes [2.17], and webhooks ring in between."""
+    return_check_seconds: Seconds = 300
+    """Open ends of returns: what was announced and never came, came and was not refunded, was refunded and never came."""
+    cancel_ask_seconds: Seconds = 60
+    """Looks at every cancellation that has no outcome yet; calls and events ring for it at once."""
     stock_sync_seconds: Seconds = 30
     """Stock is the product as the shop sees it; webhooks ring in between."""
     stock_reconcile_seconds: Seconds = 86_400
     """Compares every number with SCAYLE's own; a day's drift is small when deltas work."""
     catalogue_seconds: Seconds = 86_400
     """Products change slowly, and the Scend contract suggests nightly [2.17]."""
+    reread_seconds: Seconds = 86_400
+    """Reads again what a back end's feeds may have left out, where its section says how far back; nightly is enough."""
     escalate_seconds: Seconds = 60
     """Exceptions are raised within a minute of our learning the cause."""
     housekeep_seconds: Seconds = 3_600
@@ -75,6 +85,52 @@ class StockSettings(Section):
     def mass_change(self) -> MassChange:
         """The thresholds as the domain has them."""
         return MassChange(self.zeroed_share, self.zeroed_least, self.moved_share, self.moved_least)
+
+
+DEFAULT_DECISIONS = {
+    "resaleable/*": Decision.RESTOCK,
+    "rework/*": Decision.RESTOCK,
+    "damaged/*": Decision.WRITE_OFF,
+    "faulty/*": Decision.WRITE_OFF,
+    "worn/*": Decision.ASK,
+    "wrong_item/*": Decision.ASK,
+    "unsellable/*": Decision.ASK,
+}
+
+
+class ReturnSettings(Section):
+    """What is done with goods that come back, and for how long an open end of a return may stay open."""
+
+    decisions: dict[str, Decision] = DEFAULT_DECISIONS
+    """ "condition/disposition" of the goods -> what happens; `*` stands for any. What is not named is asked of a person."""
+    unannounced: Literal["match", "hold"] = "match"
+    """Goods without our RMA and without our return label: match them by reference and line where that is unambiguous, or hold."""
+    wait_minutes: Positive = 10
+    """How long goods may have come back before we heard that they had left, until a person is told."""
+    overdue_days: Days = 30
+    """Announced and never arrived. Chosen: longer than the usual 14 days of withdrawal and 14 of sending back."""
+    refund_days: Days = 3
+    """Received and no refund shown."""
+    goods_days: Days = 30
+    """Refunded in SCAYLE and never received."""
+
+    @field_validator("decisions")
+    @classmethod
+    def _names_are_known(cls, decisions: dict[str, Decision]) -> dict[str, Decision]:
+        for key, decision in decisions.items():
+            condition, slash, disposition = key.partition("/")
+            if (
+                not slash
+                or condition not in {ANY, *Condition} - {Condition.UNKNOWN}
+                or disposition not in {ANY, *Disposition} - {Disposition.UNKNOWN}
+            ):
+                raise ValueError(
+                    f"{key!r} is no condition/disposition; conditions: {', '.join(Condition)}; "
+                    f"dispositions: {', '.join(Disposition)}; * for any"
+                )
+            if decision is Decision.REFUSED:
+                raise ValueError(f"{key!r}: nothing is refused without a person; say {Decision.ASK.value!r}")
+        return decisions
 
 
 class RetentionSettings(Section):

@@ -114,6 +114,7 @@ class ScendSettings(Section):
     """None where nothing is sold outside GB: such an order is then an exception before it is sent."""
     allow_partial_despatch: bool = True
     cancel_cutoff_status: str = "PICKED"
+    """From this status on nothing is cancelled any more, even where Scend itself still would [2.11]."""
     status_map: dict[str, FulfilmentStatus] = {}
     """Only what differs from, or adds to, the usual statuses; `statuses` is the whole."""
     carriers: Annotated[tuple[str, ...], Field(min_length=1)] = CARRIERS

@@ -45,11 +45,23 @@ class ScayleSettings(Section):
     """How long a shipment or cancellation may stay invisible in SCAYLE's order. Chosen; SCAYLE promises none."""
     landing_seconds: NonNegativeSeconds = 25
     """The longest a write that we gave up on may still take effect there. Chosen: a little over the call deadline."""
+    cancellation_patience_seconds: Seconds = 10
+    """A cancellation call is answered within this time, decided or not. Chosen; SCAYLE documents no limit for it, and
+    15 seconds for a delegation (SCAYLE contract 5.1)."""
+    cancellation_refusal: Annotated[str, Field(pattern=r"^[a-z_]{1,64}$")] = "failed"
+    """The `cancellationResult` of a refusal. Only "successful" cancels; SCAYLE documents no other value (contract 5.3)."""
+    cancellation_silence_seconds: NonNegativeSeconds = 900
+    """When SCAYLE has not asked for so long after a cancellation succeeded, it is looked whether it knows; if not, the
+    merchant cancels. Chosen; SCAYLE documents no schedule of its repeats."""
+    tombstone_days: Annotated[float, Field(gt=2)] = 7
+    """How long a cancellation of an order that never came is remembered. Must outlast the 46 hours of delegation's
+    repeats (SCAYLE contract 5.1, documented)."""
     stock_bulk_from: Positive = 200
     """So many stock writes at once go as one bulk request instead of one call each. Chosen: below it single calls are
     quicker, and each is answered with what SCAYLE holds now."""
-    stock_bulk_chunk: Positive = 1_000
-    """Operations per call of a bulk request. Chosen, about 300 KiB; SCAYLE documents no limit for stock (contract 11)."""
+    stock_bulk_chunk: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """Writes per bulk request. Where one of them fails, all are handed over again in small requests: a bad SKU costs as many
+    writes as its request has. Chosen; SCAYLE documents no limit for stock (contract 11)."""
     connect_timeout_seconds: Seconds = 3
     read_timeout_seconds: Seconds = 15
     max_units_per_order: Positive = 5_000
@@ -70,6 +82,13 @@ class ScayleSettings(Section):
         if len(shops) > 1 and defaults != 1:
             raise ValueError(f"exactly one shop must have default = true, {defaults} have it")
         return shops
+
+    @field_validator("cancellation_refusal")
+    @classmethod
+    def _refuses(cls, value: str) -> str:
+        if value == "successful":
+            raise ValueError("must not be 'successful': that word cancels")
+        return value
 
     @property
     def default_shop(self) -> ShopSettings:

@@ -9,6 +9,14 @@ from enum import StrEnum
 from syncbridge.domain.orders import Fault
 
 
+class CancelState(StrEnum):
+    """What a back end makes of the wish to cancel. REQUESTED is no cancellation: the floor decides later."""
+
+    CANCELLED = "cancelled"
+    REQUESTED = "requested"
+    REFUSED = "refused"
+
+
 class FulfilmentStatus(StrEnum):
     """How far a back end has got with an order. Not monotonic: a short pick sends an order back."""
 
@@ -35,11 +43,19 @@ class BackendLine:
     cancelled: int = 0
 
 
+NOT_SHOWN = "taken, not shown yet"
+"""The `raw_status` of an order that the back end says it made and has not shown. Its lines are those that were sent; what it
+really holds is compared with them when it is shown for the first time."""
+
+
 @dataclass(frozen=True)
 class BackendOrder:
-    """An order as the back end holds it. `version` rises with every change of it.
+    """An order as the back end holds it. `version` rises with every change of it; 0 where the back end counts none.
 
-    `attention` lists why a person must look (quarantine, hold); `initiator` says who cancelled, if anybody.
+    Of two readings with one version the later one is news if it says something else. `attention` lists why a person must look (quarantine, hold); `initiator` says who cancelled, if anybody.
+    `cancellation` is what the back end says of a wish to cancel, None where there was none or it does not say.
+    `cancellable` is whether the cut-off still lets such a wish through as a whole: advice, for the next moment may differ.
+    `copies` are ids of other live orders under the same reference: made by others, or by a request that landed late.
     """
 
     backend_id: str
@@ -51,6 +67,9 @@ class BackendOrder:
     updated_at: datetime | None = None
     attention: tuple[Fault, ...] = ()
     initiator: str = ""
+    cancellation: CancelState | None = None
+    cancellable: bool = True
+    copies: tuple[str, ...] = ()
     total_minor: int | None = None
     currency: str = ""
     document: str = ""
@@ -91,6 +110,143 @@ class BackendDespatch:
 
 
 @dataclass(frozen=True)
+class CancelLine:
+    """So many units of a line that are not to be sent any more."""
+
+    line_number: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class CancelWish:
+    """What a back end is asked to cancel: a whole order, or `lines` of it where the back end can do that."""
+
+    reference: str
+    backend_id: str
+    reason: str
+    lines: tuple[CancelLine, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class CancelAnswer:
+    """What came of a wish to cancel, and the order as the back end shows it afterwards, if it does."""
+
+    state: CancelState
+    raw_status: str = ""
+    order: BackendOrder | None = None
+
+
+class ReturnStatus(StrEnum):
+    """How far a return has got in a warehouse."""
+
+    ANNOUNCED = "announced"
+    RECEIVING = "receiving"
+    RECEIVED = "received"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Condition(StrEnum):
+    """What received goods are like. UNKNOWN needs a person."""
+
+    RESALEABLE = "resaleable"
+    REWORK = "rework"
+    DAMAGED = "damaged"
+    FAULTY = "faulty"
+    WORN = "worn"
+    WRONG_ITEM = "wrong_item"
+    UNSELLABLE = "unsellable"
+    UNKNOWN = "unknown"
+
+
+class Disposition(StrEnum):
+    """What the warehouse does with received goods; stock follows from it there, never here."""
+
+    RESTOCK = "restock"
+    QUARANTINE = "quarantine"
+    SCRAP = "scrap"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ReturnLine:
+    """Units of one order line that are announced to come back. `reason` is a key of ours, mapped by the connector."""
+
+    line_number: int
+    order_line_number: int
+    sku: str
+    quantity: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReturnRequest:
+    """A return to announce to a back end under our own, unique RMA number."""
+
+    rma_number: str
+    reference: str
+    backend_order_id: str
+    warehouse_code: str
+    announced_at: datetime
+    lines: tuple[ReturnLine, ...]
+    tracking_number: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ReceiptLine:
+    """Goods of one line that arrived in one receipt; `receipt_line_id` is unique in the back end.
+
+    `order_line_number` is None where the back end cannot say which line of the order it was.
+    """
+
+    receipt_line_id: str
+    received_at: datetime
+    order_line_number: int | None
+    sku: str
+    quantity: int
+    condition: Condition
+    disposition: Disposition
+    raw_condition: str = ""
+    raw_disposition: str = ""
+
+
+@dataclass(frozen=True)
+class BackendReturnLine:
+    """A line of a return as the back end holds it, quantities in single units."""
+
+    order_line_number: int | None
+    sku: str
+    announced: int
+    received: int
+
+
+@dataclass(frozen=True)
+class BackendReturn:
+    """A return as the back end holds it. `version` rises with every change of it.
+
+    `rma_number`, `reference` are empty where the goods came without an announcement; `hints` are texts on such a
+    return that may be a return label's code or an order's reference. `receipts` are all receipt lines known so far; a
+    feed that brings only the new ones says so with `complete=False`.
+    """
+
+    return_id: str
+    rma_number: str
+    reference: str
+    status: ReturnStatus
+    raw_status: str
+    version: int
+    announced: bool
+    lines: tuple[BackendReturnLine, ...]
+    receipts: tuple[ReceiptLine, ...]
+    hints: tuple[str, ...] = ()
+    complete: bool = True
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class CatalogueItem:
     """A product that the back end knows; an inactive one would hold an order back."""
 
@@ -107,3 +263,7 @@ class WebhookEvent:
     occurred_at: datetime | None = None
     order_id: int | None = None
     reference: str = ""
+    amount_minor: int | None = None
+    """Of a refund: what was paid back, which nothing else of the shop tells; `units` are the order item ids it names."""
+    currency: str = ""
+    units: tuple[int, ...] = ()

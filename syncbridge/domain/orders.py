@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from syncbridge.domain.prices import Discount, ShopFee, ShopPayment
+
 
 @dataclass(frozen=True)
 class CollectionPoint:
@@ -60,7 +62,8 @@ class ShopUnitState(StrEnum):
 class ShopUnit:
     """One unit of an order, keyed by the shop's order item id. `shipment_key` is what the shop shows.
 
-    `carrier` is that of the unit's own package; units of one order may differ in it.
+    `price_minor`, `net_minor` and `tax_minor` are what is paid for it, after every reduction; `discounts` are those of the
+    reductions whose amount is known. `carrier` is that of the unit's own package; units of one order may differ in it.
     """
 
     order_item_id: int
@@ -75,10 +78,13 @@ class ShopUnit:
     tax_minor: int | None = None
     tax_rate: Decimal | None = None
     reductions: tuple[str, ...] = ()
+    discounts: tuple[Discount, ...] = ()
     currency: str = ""
     shipment_key: str = ""
     delegated_at: datetime | None = None
     carrier: str = ""
+    paid_minor: int | None = None
+    """What the unit costs the shopper with everything deducted, an absolute voucher booked on it included: the refund of it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class ShopOrder:
     """An order as the shop has it.
 
     `confirmed_at` is None before the shop takes the order as real. `total_minor` includes tax and fees;
-    `fees_minor` maps the shop's fee category (such as "delivery") to its amount including tax.
+    `fees_minor` maps the shop's fee category (such as "delivery") to its amount including tax; `fees` are the same, one
+    by one. `payments` are empty where the source does not carry them.
     `complete` is false when it was made from a delegation alone, which does not carry everything.
     """
 
@@ -107,8 +114,12 @@ class ShopOrder:
     total_minor: int | None = None
     tax_minor: int | None = None
     fees_minor: dict[str, int] = field(default_factory=dict)
+    fees: tuple[ShopFee, ...] = ()
+    payments: tuple[ShopPayment, ...] = ()
     external_prices: bool = False
     cancelled: bool = False
+    billing_status: str = ""
+    """The shop's own word for how far the money has got, such as "billing_refunded"."""
     complete: bool = True
     document: str = ""
     """The shop's own JSON, kept by the ledger as personal data that can be erased; never logged."""
@@ -168,7 +179,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a back end's order and the shop units behind it, lowest order item id first."""
+    """A line of a back end's order and the shop units behind it, lowest order item id first.
+
+    `price_minor` and `discounts` are those of one unit; `net_minor` is the net of the whole line, because the shop rounds
+    it unit by unit.
+    """
 
     line_number: int
     sku: str
@@ -177,6 +192,8 @@ class Line:
     description: str = ""
     price_minor: int | None = None
     tax_rate: Decimal | None = None
+    net_minor: int | None = None
+    discounts: tuple[Discount, ...] = ()
 
     @property
     def quantity(self) -> int:
@@ -198,7 +215,10 @@ class Totals:
 
 @dataclass(frozen=True)
 class FulfilmentRequest:
-    """What a back end is asked to send: one part of an order (merchant, warehouse, delegation)."""
+    """What a back end is asked to send: one part of an order (merchant, warehouse, delegation).
+
+    `fees` are those that ride on this part, `payments` this part's share of what was paid.
+    """
 
     reference: str
     order_id: int
@@ -213,6 +233,8 @@ class FulfilmentRequest:
     email: str = ""
     ordered_at: datetime | None = None
     totals: Totals | None = None
+    fees: tuple[ShopFee, ...] = ()
+    payments: tuple[ShopPayment, ...] = ()
 
 
 def group_lines(units: Iterable[ShopUnit], sku_map: dict[str, str]) -> tuple[Line, ...]:
@@ -234,6 +256,8 @@ def group_lines(units: Iterable[ShopUnit], sku_map: dict[str, str]) -> tuple[Lin
             description=members[0].name,
             price_minor=members[0].price_minor,
             tax_rate=members[0].tax_rate,
+            net_minor=_sum(unit.net_minor for unit in members),
+            discounts=members[0].discounts,
         )
         for number, members in enumerate(groups.values(), start=1)
     )
@@ -247,3 +271,36 @@ def carries_fees(expected: Iterable[str], parts: Sequence[tuple[str, int]], part
     """
     first = min({merchant for merchant, _number in parts} | set(expected), default=part[0])
     return part == min((one for one in parts if one[0] == first), default=None)
+
+
+def stretches_of(order: ShopOrder, units: Sequence[ShopUnit], *, fees: bool) -> tuple[tuple[int, int], ...]:
+    """Return where the part with these units lies in what the order costs: (what comes before, its amount) each.
+
+    First come the fees, then the goods in the order of merchant and warehouse, later delegations behind. `fees` says that
+    the part carries the fees.
+    """
+    first = min(units, key=lambda unit: unit.order_item_id, default=None)
+    if first is None:
+        return ()
+    ours = {unit.order_item_id for unit in units}
+    place = (first.merchant, first.warehouse, first.order_item_id)
+    before = sum(
+        unit.price_minor or 0
+        for unit in order.units
+        if unit.state not in (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
+        and unit.order_item_id not in ours
+        and (unit.merchant, unit.warehouse, unit.order_item_id) < place
+    )
+    charges = sum(order.fees_minor.values())
+    goods = (charges + before, sum(unit.price_minor or 0 for unit in units))
+    return ((0, charges), goods) if fees else (goods,)
+
+
+def _sum(amounts: Iterable[int | None]) -> int | None:
+    """Return the sum, or None where one amount is not known."""
+    total = 0
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total

@@ -27,6 +27,21 @@ class UnitState(StrEnum):
     RETURNED = "returned"
 
 
+class CancellationState(StrEnum):
+    """How far a cancellation got. ASKED, REQUESTED and MANUAL are open; the rest is decided."""
+
+    ASKED = "asked"
+    REQUESTED = "requested"
+    MANUAL = "manual"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    MIXED = "mixed"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (CancellationState.ASKED, CancellationState.REQUESTED, CancellationState.MANUAL)
+
+
 class ExceptionState(StrEnum):
     """How far people got with an exception."""
 
@@ -47,10 +62,32 @@ SEND_TRANSITIONS: dict[tuple[SendState, SendState], str] = {
 
 UNIT_TRANSITIONS: dict[tuple[UnitState, UnitState], str] = {
     (UnitState.OPEN, UnitState.DESPATCHED): "it left the warehouse",
-    (UnitState.OPEN, UnitState.CANCELLED): "the shop cancelled it",
+    (UnitState.OPEN, UnitState.CANCELLED): "it was cancelled before it left",
     (UnitState.OPEN, UnitState.UNFULFILLABLE): "the warehouse will not send it",
     (UnitState.DESPATCHED, UnitState.OPEN): "its despatch was voided before the shop was told",
+    (UnitState.DESPATCHED, UnitState.CANCELLED): "the shop had cancelled it before it was told that it left",
     (UnitState.DESPATCHED, UnitState.RETURNED): "the warehouse received it back",
+}
+
+_DECIDED = {
+    CancellationState.CANCELLED: "nothing of it was sent, and nothing will be",
+    CancellationState.REFUSED: "it was too late",
+    CancellationState.MIXED: "a part of it was cancelled, for the rest it was too late",
+}
+CANCELLATION_TRANSITIONS: dict[tuple[CancellationState, CancellationState], str] = {
+    (CancellationState.ASKED, CancellationState.REQUESTED): "the warehouse decides later",
+    (CancellationState.ASKED, CancellationState.MANUAL): "a person has to do it",
+    (CancellationState.REQUESTED, CancellationState.MANUAL): "a person has to do the rest",
+    **{
+        (old, new): why
+        for old in (CancellationState.ASKED, CancellationState.REQUESTED, CancellationState.MANUAL)
+        for new, why in _DECIDED.items()
+    },
+    (CancellationState.REFUSED, CancellationState.ASKED): "the back end's state changed, so it is asked again",
+    (CancellationState.MIXED, CancellationState.ASKED): "the back end's state changed, so it is asked again",
+    (CancellationState.CANCELLED, CancellationState.ASKED): "more units are to be cancelled",
+    (CancellationState.REQUESTED, CancellationState.ASKED): "more units are to be cancelled",
+    (CancellationState.MANUAL, CancellationState.ASKED): "more units are to be cancelled",
 }
 
 EXCEPTION_TRANSITIONS: dict[tuple[ExceptionState, ExceptionState], str] = {
@@ -78,3 +115,11 @@ def require_unit(old: UnitState, new: UnitState) -> str:
         return UNIT_TRANSITIONS[old, new]
     except KeyError:
         raise IllegalTransition(f"unit {old} -> {new}") from None
+
+
+def require_cancellation(old: CancellationState, new: CancellationState) -> str:
+    """Return the reason of a transition of a cancellation, or raise IllegalTransition."""
+    try:
+        return CANCELLATION_TRANSITIONS[old, new]
+    except KeyError:
+        raise IllegalTransition(f"cancellation {old} -> {new}") from None

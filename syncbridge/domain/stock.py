@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,25 @@ class ShopStock:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of one published number, so that it can be explained."""
+    """The terms of one published number, so that it can be explained.
+
+    `ceiling` bounds a figure that nobody vouches for any more (its row is missing from a complete snapshot): such a
+    number may fall and never rises.
+    """
 
     available: int
     in_flight: int
     buffer: int
+    ceiling: int | None = None
 
     @property
     def sellable(self) -> int:
-        """max(0, available - in flight - buffer): 50 available, 29 sold but not reserved, no buffer gives 21."""
-        return max(0, self.available - self.in_flight - self.buffer)
+        """max(0, available - in flight - buffer): 50 available, 29 sold but not reserved, no buffer gives 21.
+
+        With a ceiling of 20 it gives 20.
+        """
+        units = max(0, self.available - self.in_flight - self.buffer)
+        return units if self.ceiling is None else min(units, self.ceiling)
 
 
 def whole_units(raw: Decimal) -> int:
@@ -83,9 +93,13 @@ class BufferRule:
     floor: int = 0
     ceiling: int = 1_000_000
 
+    @cached_property
+    def _by_sku(self) -> dict[str, int]:
+        return dict(self.skus)
+
     def units(self, sku: str, available: int, *, sold_per_minute: Decimal, age: timedelta) -> int:
         """Return the buffer of a SKU. 10 % of 25 is rounded up to 3; the dynamic part is rounded up too."""
-        base = dict(self.skus).get(sku)
+        base = self._by_sku.get(sku)
         if base is None:
             base = next((units for pattern, units in self.patterns if fnmatchcase(sku, pattern)), self.fixed)
         total = base + math.ceil(self.percent * available / 100)

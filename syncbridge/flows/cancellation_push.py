@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from syncbridge.domain.errors import VendorError
-from syncbridge.domain.orders import ShopUnitState
+from syncbridge.domain.orders import ShopOrder, ShopUnitState
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.outward import run_writes
+from syncbridge.flows.shop_write import ShopWrite
 from syncbridge.flows.write import (
-    BLIND,
-    Found,
     Prepared,
     Renewed,
     Sighting,
     Summary,
     Trouble,
     Unwanted,
-    each,
 )
 from syncbridge.ledger import history, orders
 from syncbridge.ledger.engine import Connection
@@ -30,29 +27,16 @@ KIND = "cancellation"
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
 
 
-class CancellationWrite:
+class CancellationWrite(ShopWrite):
     """The `cancellation` write. Its units are those whose one terminal write it is."""
 
     kind = KIND
-    target = SHOP
-    harmless_repeat = False
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self.lookup_lag = timedelta(seconds=context.configuration.scayle.lookup_lag_seconds)
-        self.landing = timedelta(seconds=context.configuration.scayle.landing_seconds)
+        super().__init__(context, context.shop.send_cancellation)
         self._closed_already: dict[int, frozenset[int]] = {}
 
-    def gather(self) -> None:
-        """A cancellation waits for nobody: each needs a read of its own order."""
-
-    def look_up(self, claims: Sequence[Claim]) -> Found:
-        if not self._context.configuration.scayle.order_reading:
-            return {claim.id: BLIND for claim in claims if claim.uncertain}
-        return each(claims, self._look)
-
-    def _look(self, claim: Claim) -> Sighting | None:
-        order = self._context.shop.read_order(claim.order_id)
+    def _look(self, claim: Claim, order: ShopOrder) -> Sighting | None:
         states = {unit.order_item_id: unit for unit in order.units}
         units = [states.get(item) for item in self._units(claim)]
         shipped = [
@@ -94,10 +78,6 @@ class CancellationWrite:
 
     def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
         """The units were reserved when the intent was recorded."""
-
-    def send(self, body: str) -> Sighting | None:
-        self._context.shop.send_cancellation(body)
-        return None if self._context.configuration.scayle.order_reading else Sighting(None)
 
     def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
         history.record(

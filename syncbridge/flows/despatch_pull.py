@@ -6,14 +6,18 @@ item id first, and each unit gets at most one terminal write to SCAYLE, whatever
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
 from syncbridge.domain.backend import BackendDespatch, Parcel, ParcelLine
-from syncbridge.domain.despatching import OpenLine, WrongGoods, allocate
+from syncbridge.domain.despatching import added_since, allocate, not_heard_of
 from syncbridge.domain.states import SendState
+from syncbridge.flows import cancelling
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.flows.feed import defect, follow, row_by_row
+from syncbridge.flows.despatch_troubles import late_tracking, wrong_goods
+from syncbridge.flows.each_backend import each_backend
+from syncbridge.flows.feed import Store, defect, follow, read_again, row_by_row
 from syncbridge.flows.status_pull import give_up, resurfaced
 from syncbridge.ledger import despatches, history, orders, transmissions
 from syncbridge.ledger.despatches import Told
@@ -29,15 +33,28 @@ _REMATCH_BATCH = 200
 
 def run(context: Context) -> dict[str, int]:
     """Read every back end's despatch feed, then match again what had no order; return rows read per account."""
-    read: dict[str, int] = {}
-    for backend in context.backends.values():
-        read[backend.account] = _pull(context, backend)
-    read["matched late"] = _rematch(context)
+    read = each_backend(context, lambda backend: _pull(context, backend))
+    read.done["matched late"] = _rematch(context)
     context.doorbell.ring("shipment_push")
-    return read
+    # Returns wait for their goods to leave: a parcel on its way may have to be refused against something.
+    context.doorbell.ring("return_announce")
+    return read.counts()
 
 
 def _pull(context: Context, backend: FulfilmentBackend) -> int:
+    name, store = _storing(context, backend)
+    return follow(context, "despatch_pull", name, backend.despatches_changed, store, backend.timing.feed_overlap)
+
+
+def pull_again(context: Context, backend: FulfilmentBackend, since: datetime) -> int:
+    """Read what was despatched since an instant once more; return how many rows were read."""
+    name, store = _storing(context, backend)
+    return read_again(context, name, backend.despatches_changed, store, since)
+
+
+def _storing(context: Context, backend: FulfilmentBackend) -> tuple[str, Store[BackendDespatch]]:
+    """Return the feed's name, and how a page of it is stored."""
+
     def store(connection: Connection, rows: tuple[BackendDespatch, ...], at: datetime) -> None:
         row_by_row(
             connection,
@@ -49,7 +66,7 @@ def _pull(context: Context, backend: FulfilmentBackend) -> int:
         )
 
     name = f"despatches:{backend.account}"
-    return follow(context, "despatch_pull", name, backend.despatches_changed, store)
+    return name, store
 
 
 def note(context: Context, connection: Connection, account: str, despatch: BackendDespatch, at: datetime) -> None:
@@ -98,7 +115,11 @@ def _bound(connection: Connection, row: int, part: Part, despatch: BackendDespat
     subject = f"fulfilment:{part.reference}"
     if part.state is SendState.WITHDRAWN:
         despatches.bind(connection, row, part.id)
-        resurfaced(connection, part, at, despatch=despatch.despatch_id)
+        tracking = ", ".join(parcel.tracking_number for parcel in despatch.parcels if parcel.tracking_number)
+        resurfaced(connection, part, at, despatch=despatch.despatch_id, tracking=tracking)
+        units = [one.order_item_id for one in orders.units_of_order(connection, part.order_id)
+                 if one.fulfilment_order_id == part.id]
+        cancelling.left_all_the_same(connection, part, units, at)
         return False
     if part.state is not SendState.ACKNOWLEDGED and is_open(connection, "order_conflict", subject):
         return False
@@ -112,6 +133,7 @@ def _bound(connection: Connection, row: int, part: Part, despatch: BackendDespat
             subject,
             "order_stuck",
             "order_refused",
+            "order_import_timeout",
             "defect",
             at=at,
             resolution="its despatch proves it",
@@ -146,12 +168,17 @@ def _apply(
         _void(connection, part, account, despatch, known, at)
         return
     told = _take_back_unsent(connection, known, at)
-    done = {parcel_id for one in told for parcel_id in one.parcel_ids}
-    _late_tracking(connection, part, despatch, told, at)
-    fresh = tuple(parcel for parcel in despatch.parcels if parcel.parcel_id not in done)
+    heard = [(one.parcel_ids, despatches.units_by_line(connection, one.id)) for one in told]
+    heard_of: Counter[int] = Counter()
+    for _names, units in heard:
+        heard_of.update(units)
+    names = {parcel_id for one in told for parcel_id in one.parcel_ids}
+    fresh, renamed = not_heard_of(despatch.parcels, heard_of, names)
+    late_tracking(connection, part, despatch, told, renamed, at)
     lines = despatches.open_lines(connection, part.id)
-    consignments, wrong = allocate(fresh, lines)
-    wait = _tracking_wait(context)
+    added = added_since(despatch.parcels, heard, {number: len(line.open_units) for number, line in lines.items()})
+    consignments, wrong = allocate((*fresh, *added), lines)
+    wait = context.backend_named(account).timing.tracking_wait
     for consignment in consignments:
         parcel = despatches.add_parcel(connection, row, consignment, at)
         waits = not consignment.tracking_number
@@ -166,7 +193,7 @@ def _apply(
             due_at=max(at, despatch.despatched_at + wait) if waits else at,
         )
         despatches.set_transmission(connection, parcel, write)
-    _wrong_goods(connection, part, despatch, wrong, lines, at)
+    wrong_goods(connection, part, despatch, wrong, lines, at)
 
 
 def _take_back_unsent(connection: Connection, known: list[Told], at: datetime) -> list[Told]:
@@ -227,74 +254,6 @@ def _void(
             evidence={"reference": part.reference, "despatch": despatch.despatch_id, "units": units},
             order_id=part.order_id,
         )
-
-
-def _late_tracking(
-    connection: Connection, part: Part, despatch: BackendDespatch, told: list[Told], at: datetime
-) -> None:
-    """A number that comes after the shipment went out without one is customer service's, not a second shipment."""
-    numbers = {parcel.parcel_id: parcel.tracking_number for parcel in despatch.parcels}
-    late = {
-        parcel_id: numbers[parcel_id]
-        for one in told
-        for parcel_id in one.parcel_ids
-        if numbers.get(parcel_id) not in ("", None, one.tracking_number)
-    }
-    if late:
-        open_exception(
-            connection,
-            "tracking_late",
-            f"despatch:{despatch.despatch_id}",
-            at=at,
-            cause="tracking number came after the shipment",
-            evidence={"reference": part.reference, "tracking": late},
-            order_id=part.order_id,
-        )
-
-
-def _wrong_goods(
-    connection: Connection,
-    part: Part,
-    despatch: BackendDespatch,
-    wrong: tuple[WrongGoods, ...],
-    lines: dict[int, OpenLine],
-    at: datetime,
-) -> None:
-    """Tell a person about goods that do not fit: sent again after SCAYLE closed the units, or simply wrong."""
-    if not wrong:
-        return
-    closed = orders.lines_with_closed_units(connection, part.id)
-    again = [one for one in wrong if one.line_number in lines and one.line_number in closed]
-    foreign = [one for one in wrong if one not in again]
-    tracking = {parcel.parcel_id: parcel.tracking_number for parcel in despatch.parcels}
-    for kind, some, cause in (
-        ("despatched_again", again, "units left although they were closed before"),
-        ("despatch_wrong_goods", foreign, "goods that the order does not have"),
-    ):
-        if some:
-            open_exception(
-                connection,
-                kind,
-                f"despatch:{despatch.despatch_id}",
-                at=at,
-                cause=cause,
-                evidence={
-                    "reference": part.reference,
-                    "despatch": despatch.despatch_id,
-                    "goods": [
-                        {
-                            "parcel": one.parcel_id,
-                            "tracking": tracking.get(one.parcel_id, ""),
-                            "line": one.line_number,
-                            "sku": one.sku,
-                            "quantity": one.surplus,
-                            "problem": one.problem,
-                        }
-                        for one in some
-                    ],
-                },
-                order_id=part.order_id,
-            )
 
 
 def _rematch(context: Context) -> int:
@@ -360,8 +319,3 @@ def _despatch(row: Any) -> BackendDespatch:
         ),
         voided_at=row.voided_at,
     )
-
-
-def _tracking_wait(context: Context) -> timedelta:
-    scend = context.configuration.scend
-    return timedelta(seconds=scend.tracking_wait_seconds if scend is not None else 1800)

@@ -27,12 +27,19 @@ LOCK_LIFE = timedelta(seconds=30)
 FAILING_AFTER = timedelta(minutes=5)
 
 
-def follow(context: Context, flow: str, name: str, read: Read[Row], store: Store[Row]) -> int:
+def follow(
+    context: Context,
+    flow: str,
+    name: str,
+    read: Read[Row],
+    store: Store[Row],
+    overlap: timedelta,
+) -> int:
     """Read a feed from its cursor to its end; each page and its cursor are stored in one transaction.
 
     `flow` is rung again where another worker is reading just now: it may have passed the row that we were called for.
 
-    A refused cursor restarts with the feed's overlap, or from the beginning. Two readers at once do no harm:
+    A refused cursor restarts with `overlap`, or from the beginning. Two readers at once do no harm:
     rows are idempotent, and the one whose cursor was moved meanwhile stops. Returns the rows read.
     """
     with context.coordinator.lock(f"feed:{name}", LOCK_LIFE) as held:
@@ -40,7 +47,7 @@ def follow(context: Context, flow: str, name: str, read: Read[Row], store: Store
             context.doorbell.ring(flow)
             return 0
         try:
-            count = _restarting(context, name, read, store)
+            count = _restarting(context, name, read, store, overlap)
         except CursorMoved:
             log.info("feed_read_elsewhere", feed=name)
             return 0
@@ -50,6 +57,22 @@ def follow(context: Context, flow: str, name: str, read: Read[Row], store: Store
             failing(context, name, error)
             raise
     well(context, name)
+    return count
+
+
+def read_again(
+    context: Context, name: str, read: Read[Row], store: Store[Row], since: datetime | None
+) -> int:
+    """Read a feed once more from an instant (None: all there is) for what it may have left out; return the rows read.
+
+    Its cursor stays where it is, and rows are idempotent, so that this may run beside `follow` and be broken off.
+    """
+    count = 0
+    for page in read(None, since):
+        with context.ledger.work() as work:
+            store(work.connection, page.rows, context.now())
+            work.commit()
+        count += len(page.rows)
     return count
 
 
@@ -85,7 +108,7 @@ def defect(connection: Connection, subject: str, name: str, error: Exception, at
     )
 
 
-def _restarting(context: Context, name: str, read: Read[Row], store: Store[Row]) -> int:
+def _restarting(context: Context, name: str, read: Read[Row], store: Store[Row], overlap: timedelta) -> int:
     with context.ledger.reading() as connection:
         start = feeds.position(connection, name)
     try:
@@ -95,7 +118,6 @@ def _restarting(context: Context, name: str, read: Read[Row], store: Store[Row])
         snapshot = error.snapshot_needed
     with context.ledger.reading() as connection:
         start = feeds.position(connection, name)
-    overlap = timedelta(seconds=_overlap_seconds(context))
     since = None if snapshot or start.read_to is None else start.read_to - overlap
     try:
         return _drain(context, name, read(None, since), store, start)
@@ -120,11 +142,6 @@ def _drain(
         count += len(page.rows)
         asked_at = context.now()
     return count
-
-
-def _overlap_seconds(context: Context) -> float:
-    scend = context.configuration.scend
-    return scend.feed_overlap_seconds if scend is not None else 900.0
 
 
 def failing(context: Context, name: str, error: VendorError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from syncbridge.flows.context import Context
-from syncbridge.ledger import erasure, feeds, stock
+from syncbridge.ledger import erasure, feeds, sold_units
 
 # A scheduled message expires long before; a day leaves room for a broker that comes back with old ones.
 SLOTS_KEPT = timedelta(days=1)
@@ -21,7 +21,7 @@ def run(context: Context) -> dict[str, int]:
     retention = context.configuration.retention
     with context.ledger.work() as work:
         slots = feeds.forget_slots(work.connection, now - SLOTS_KEPT)
-        sold = stock.forget_sold(work.connection, now - SOLD_KEPT)
+        sold = sold_units.forget_sold(work.connection, now - SOLD_KEPT)
         messages = erasure.erase_messages(work.connection, now - timedelta(days=retention.inbox_days))
         work.commit()
     orders = 0

@@ -11,8 +11,9 @@ import structlog
 
 from syncbridge.domain.errors import UnreadableMessage
 from syncbridge.domain.orders import DelegatedUnit, Delegation, Fault
+from syncbridge.flows import cancelling
 from syncbridge.flows.context import Context
-from syncbridge.ledger import history, inbox, orders, transmissions
+from syncbridge.ledger import cancellations, history, inbox, orders, transmissions
 from syncbridge.ledger.engine import Conflict, Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 
@@ -75,7 +76,7 @@ def receive_delegation(context: Context, merchant: str, raw: bytes) -> Delegatio
     try:
         delegation = context.shop.parse_delegation(raw, merchant)
     except UnreadableMessage as error:
-        _keep_unreadable(context, f"delegation:{merchant}", raw, error)
+        keep_unreadable(context, f"delegation:{merchant}", raw, error)
         return _refusal(400, "DELEGATION_UNREADABLE", str(error), error.field)
     limit = context.configuration.scayle.max_units_per_order
     if len(delegation.units) > limit:
@@ -144,6 +145,8 @@ def take_in(context: Context, connection: Connection, sighting: Sighting, at: da
     Units of one merchant and warehouse become one fulfilment order; a later call that brings new units makes
     another with the next delegation number. Runs inside the caller's transaction.
     """
+    # Somebody may be asking just now to cancel an order that is not known yet: one of us two sees the other.
+    cancellations.serialise(connection, f"order:{sighting.order_id}", f"key:{sighting.reference_key}")
     orders.ensure_order(
         connection,
         sighting.order_id,
@@ -164,6 +167,8 @@ def take_in(context: Context, connection: Connection, sighting: Sighting, at: da
     intake = Intake(foreign_units=sorted(unit for unit, owner in known.items() if owner != sighting.order_id))
     for (merchant_key, warehouse), units in sorted(groups.items()):
         intake.made.append(_make_part(context, connection, sighting, merchant_key, warehouse, units, at))
+    if intake.made:
+        cancelling.meet_new_parts(context, connection, sighting.order_id, sighting.reference_key, at)
     return intake
 
 
@@ -303,7 +308,8 @@ def record_refused(
         work.commit()
 
 
-def _keep_unreadable(context: Context, source: str, raw: bytes, error: UnreadableMessage) -> None:
+def keep_unreadable(context: Context, source: str, raw: bytes, error: UnreadableMessage) -> None:
+    """Keep a message that cannot be understood, with the exception that says what is wrong with it."""
     at = context.now()
     with context.ledger.work() as work:
         received = inbox.keep(

@@ -14,7 +14,7 @@ import structlog
 
 from syncbridge.config.merchants import MerchantSettings
 from syncbridge.domain.backend import BackendOrder
-from syncbridge.domain.errors import NotFound, VendorError
+from syncbridge.domain.errors import Busy, NotFound, VendorError
 from syncbridge.domain.orders import (
     Address,
     Fault,
@@ -25,12 +25,16 @@ from syncbridge.domain.orders import (
     Totals,
     carries_fees,
     group_lines,
+    stretches_of,
 )
+from syncbridge.domain.prices import share_of_payments
 from syncbridge.domain.states import SendState
 from syncbridge.domain.validation import faults_of_order
-from syncbridge.flows import status_pull
+from syncbridge.flows import cancelling, status_pull
 from syncbridge.flows.catalogue_pull import unknown_in_catalogue
 from syncbridge.flows.context import SHOP, Context
+from syncbridge.flows.duplicates import CopyCancelWrite
+from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.outward import run_writes
 from syncbridge.flows.write import (
     RENEWED,
@@ -45,15 +49,19 @@ from syncbridge.flows.write import (
 )
 from syncbridge.ledger import history, inbox, orders
 from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.exceptions import resolved_since
 from syncbridge.ledger.orders import Part
 from syncbridge.ledger.transmissions import Claim
 from syncbridge.ports import FulfilmentBackend
 
 KIND = "order"
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
+_SHIPPED = (ShopUnitState.SHIPPED, ShopUnitState.RETURNED)
 # Where calls are scarce a look-up should serve several orders: so long we let them gather (measured against
 # Scend's 2 calls a second: one order a second then costs about 1.3 calls instead of 2).
 GATHER_SECONDS = 2.0
+FAILURES_IN_A_ROW = 3
+"""After so many look-ups in a row that fail the back end counts as away. Chosen."""
 # An order without a delivery address is checked like any other: every field of it is missing.
 _NO_ADDRESS = Address()
 
@@ -74,9 +82,10 @@ class OrderWrite:
         self._context = context
         self._backend = backend
         self.target = backend.account
-        self.harmless_repeat = backend.timing.unique_references
-        self.lookup_lag = backend.timing.lookup_lag
-        self.landing = backend.timing.landing
+        timing = backend.timing
+        self.harmless_repeat = timing.unique_references and timing.import_timeout is None
+        self.lookup_lag = timing.lookup_lag
+        self.landing = max(timing.landing, timing.import_timeout or timing.landing)
         self._composed_for_comparison: dict[int, Prepared] = {}
 
     def gather(self) -> None:
@@ -85,14 +94,49 @@ class OrderWrite:
 
     def look_up(self, claims: Sequence[Claim]) -> Found:
         found: dict[str, BackendOrder] = {}
+        unread: dict[int, VendorError | Busy] = {}
         batch = self._backend.lookup_batch
-        references = [claim.key for claim in claims]
-        for start in range(0, len(references), batch):
-            found |= self._backend.find_orders(references[start : start + batch])
-        return each(
+        for start in range(0, len(claims), batch):
+            asked = claims[start : start + batch]
+            try:
+                found |= self._backend.find_orders([claim.key for claim in asked])
+            except VendorError as error:
+                if len(claims) == 1 or not _may_be_one_orders(error):
+                    raise
+                unread |= self._look_up_singly(asked, found)
+        seen = each(
             [claim for claim in claims if claim.key in found],
             lambda claim: Sighting(found[claim.key], self._differences(claim, found[claim.key])),
         )
+        absent = {claim.id: _part_id(claim) for claim in claims if claim.key not in found and claim.id not in unread}
+        with self._context.ledger.reading() as connection:
+            unwanted = cancelling.unwanted(connection, absent.values())
+        return seen | unread | {
+            claim: Unwanted("cancelled before the back end had it") for claim, part in absent.items() if part in unwanted
+        }
+
+    def _look_up_singly(self, claims: Sequence[Claim], found: dict[str, BackendOrder]) -> dict[int, VendorError | Busy]:
+        """Look each up by itself, so that one that cannot be read keeps no other from it; return those not read.
+
+        After a few failures in a row the vendor counts as away, and the rest shares its error.
+        """
+        unread: dict[int, VendorError | Busy] = {}
+        failures = 0
+        away: VendorError | Busy | None = None
+        for claim in claims:
+            if away is None:
+                try:
+                    found |= self._backend.find_orders([claim.key])
+                    failures = 0
+                    continue
+                except (VendorError, Busy) as error:
+                    unread[claim.id] = error
+                    failures += 1
+                    if failures >= FAILURES_IN_A_ROW or isinstance(error, Busy):
+                        away = error
+            else:
+                unread[claim.id] = away
+        return unread
 
     def _differences(self, claim: Claim, found: BackendOrder) -> tuple[str, ...]:
         """Compare a found order with what we want; a row that was never frozen is composed for it."""
@@ -130,6 +174,9 @@ class OrderWrite:
         units, missing = _units_to_send(context, part, open_units, order)
         if not units and not missing:
             return Unwanted("the shop cancelled every unit before anything was sent")
+        shipped = [unit for unit in units if unit.state in _SHIPPED]
+        if shipped:
+            return _shipped_elsewhere(claim, shipped)
         request, faults = _request(context, self._backend, merchant, part, siblings, order, units)
         faults += tuple(
             Fault(
@@ -142,25 +189,52 @@ class OrderWrite:
         )
         malformed = {fault.value for fault in faults}
         faults += unknown_in_catalogue(
-            context, self._backend, [line for line in request.lines if line.sku and line.sku not in malformed]
+            context,
+            self._backend,
+            [line for line in request.lines if line.sku and line.sku not in malformed],
+            # It was sent before and refused: what is known of its SKUs may be the reason.
+            ask=claim.attempts > 0,
         )
         if faults:
             return _trouble(claim, faults)
         return Prepared(self._backend.compose_order(request), _Composed(request))
 
-    def renew(self, claim: Claim) -> Unwanted | Renewed | None:
-        """Leave out what the shop cancelled since the body was frozen; anything else stays as it was frozen."""
+    def renew(self, claim: Claim) -> Unwanted | Renewed | Trouble | None:
+        """Leave out what the shop cancelled since the body was frozen; anything else stays as it was frozen.
+
+        Where an accepted order may be made any time, only a person can say that it never will be.
+        """
         context = self._context
         with context.ledger.reading() as connection:
+            if self._may_still_be_made(connection, claim):
+                return Trouble(
+                    "order_import_timeout",
+                    f"{claim.target}: accepted and not made in time",
+                    {
+                        "reference": claim.key,
+                        "sent": claim.last_sent_at.isoformat() if claim.last_sent_at else "",
+                        "waited_seconds": int(self.landing.total_seconds()),
+                    },
+                )
             part = orders.part_of(connection, _part_id(claim))
             open_units = orders.open_units(connection, part.id)
+            frozen = sum(quantity for _sku, quantity in orders.frozen_lines(connection, part.id).values())
         units, missing = _units_to_send(context, part, open_units, _read(context, part))
         if not units and not missing:
             return Unwanted("the shop cancelled every unit, and the warehouse has none of them")
-        return RENEWED if len(units) + len(missing) < len(open_units) else None
+        if any(unit.state in _SHIPPED for unit in units):
+            return RENEWED
+        return RENEWED if len(units) + len(missing) < max(frozen, len(open_units)) else None
+
+    def _may_still_be_made(self, connection: Connection, claim: Claim) -> bool:
+        """Say so unless a person has settled the exception about it since it was sent: that is the word to repeat it."""
+        if self._backend.timing.import_timeout is None or claim.last_sent_at is None:
+            return False
+        return not resolved_since(connection, "order_import_timeout", self.subject(claim), claim.last_sent_at)
 
     def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
-        """The units were closed when the shop was found to have cancelled them."""
+        """Whoever asked for its cancellation has that now; units that the shop cancelled were closed before."""
+        cancelling.note_absent(self._context, connection, orders.part_of(connection, _part_id(claim)), at)
 
     def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
         composed = prepared.details
@@ -171,6 +245,8 @@ class OrderWrite:
 
     def send(self, body: str) -> Sighting | None:
         created = self._backend.create_order(body)
+        if created is None:
+            return None
         return Sighting(created, self._backend.differences(body, created))
 
     def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
@@ -193,12 +269,20 @@ class OrderWrite:
 
 
 def run(context: Context, account: str | None = None, order_id: int | None = None) -> Summary:
-    """Push what is due to one back end (or to all), or one order's parts only."""
+    """Push what is due to one back end (or to all), or one order's parts only; copies found there are cancelled."""
     total = Summary()
-    for backend in context.backends.values():
-        if account in (None, backend.account):
-            ring = partial(context.doorbell.ring, "order_push", backend.account)
-            total.add(run_writes(context, OrderWrite(context, backend), ring=ring, order_id=order_id))
+
+    def push(backend: FulfilmentBackend) -> int:
+        if account not in (None, backend.account):
+            return 0
+        ring = partial(context.doorbell.ring, "order_push", backend.account)
+        orders_done = run_writes(context, OrderWrite(context, backend), ring=ring, order_id=order_id)
+        total.add(orders_done)
+        if not backend.timing.unique_references:
+            total.add(run_writes(context, CopyCancelWrite(context, backend), ring=ring, order_id=order_id))
+        return orders_done.acknowledged
+
+    each_backend(context, push).counts()
     return total
 
 
@@ -214,7 +298,9 @@ def _read(context: Context, part: Part) -> ShopOrder:
         order = known if known is not None else context.shop.read_order(part.order_id)
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        orders.note_reading(work.connection, order, at)
+        if orders.note_reading(work.connection, order, at):
+            # Under this name its cancellation may have been asked for before we knew that it has it.
+            cancelling.meet_new_parts(context, work.connection, order.order_id, order.reference_key, at)
         work.commit()
     return order
 
@@ -269,7 +355,8 @@ def _request(
     service = merchant.service(next((unit.carrier for unit in units if unit.carrier), order.carrier))
     lines = group_lines(units, merchant.sku_map)
     goods = sum(unit.price_minor or 0 for unit in units)
-    fees = sum(order.fees_minor.values()) if _has_fees(context, part, siblings, order) else 0
+    carries = _has_fees(context, part, siblings, order)
+    fees = sum(order.fees_minor.values()) if carries else 0
     tax = sum(unit.tax_minor or 0 for unit in units)
     priced = all(unit.price_minor is not None for unit in units)
     request = FulfilmentRequest(
@@ -286,6 +373,8 @@ def _request(
         ordered_at=order.confirmed_at,
         lines=lines,
         totals=Totals(goods, fees, tax) if priced else None,
+        fees=order.fees if carries else (),
+        payments=share_of_payments(order.payments, stretches_of(order, units, fees=carries)),
     )
     faults = faults_of_order(
         order,
@@ -310,10 +399,31 @@ def _has_fees(context: Context, part: Part, siblings: Sequence[Part], order: Sho
     return carries_fees(expected, live, (part.merchant, part.id))
 
 
+def _may_be_one_orders(error: VendorError) -> bool:
+    """Say whether a failed look-up may be one order's trouble: a server's failure, not a refusal, a quota or no answer."""
+    status = error.evidence.status
+    return status is not None and (status < 400 or status >= 500)
+
+
 def _part_id(claim: Claim) -> int:
     if claim.fulfilment_order_id is None:
         raise ValueError(f"transmission {claim.id} belongs to no fulfilment order")
     return claim.fulfilment_order_id
+
+
+def _shipped_elsewhere(claim: Claim, units: Sequence[ShopUnit]) -> Trouble:
+    """Say that the shop has units as shipped which were never sent by us: they are never sent in silence."""
+    return Trouble(
+        "units_shipped_elsewhere",
+        "SCAYLE shows units as shipped that were never sent",
+        {
+            "reference": claim.key,
+            "units": [
+                {"unit": unit.order_item_id, "status": unit.raw_state, "shipment": unit.shipment_key}
+                for unit in units
+            ],
+        },
+    )
 
 
 def _trouble(claim: Claim, faults: Sequence[Fault]) -> Trouble:

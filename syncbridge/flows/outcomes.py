@@ -23,9 +23,15 @@ _OVER = (
     "order_refused",
     "order_conflict",
     "order_stuck",
+    "order_import_timeout",
     "shipment_refused",
     "carrier_unmapped",
     "cancellation_refused",
+    "cancellation_not_taken",
+    "units_shipped_elsewhere",
+    "return_announce_refused",
+    "return_refused",
+    "return_key_missing",
     "defect",
 )
 
@@ -140,9 +146,13 @@ def park(
     summary.parked += 1
 
 
-def withdraw(context: Context, write: Write, claim: Claim, unwanted: Unwanted, summary: Summary) -> None:
+def withdraw(
+    context: Context, write: Write, claim: Claim, unwanted: Unwanted, summary: Summary, *, attempted: bool = False
+) -> None:
     at = context.now()
     with context.ledger.work(durable=False) as work:
+        if attempted:
+            transmissions.finish_attempt(work.connection, claim, "refused", at=at)
         transmissions.withdraw(work.connection, claim, at=at, reason=unwanted.reason)
         close_exceptions(work.connection, write.subject(claim), *_OVER, at=at, resolution=unwanted.reason)
         write.abandon(work.connection, claim, at)

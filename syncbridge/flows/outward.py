@@ -1,6 +1,6 @@
 """The one path by which anything is written to a vendor: look, freeze, commit, call, commit.
 
-Three kinds of write go this way (`order`, `shipment`, `cancellation`); each is a `Write` that says how to look
+Every kind of write goes this way (`order`, `order_cancel`, `shipment`, `cancellation`, …); each is a `Write` that says how to look
 its record up, how to compose it, how to send it and what to note once the vendor shows it. What may go wrong in
 between is decided here, once:
 
@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 # A task works for so long, then rings for the next one: short of Celery's soft limit, fair to other flows.
 BUDGET_SECONDS = 20.0
 LOCKED_ELSEWHERE = timedelta(seconds=1)
+# Where an absence counts only after very long, its proof may still come any moment.
+LONGEST_WITHOUT_A_LOOK = timedelta(seconds=60)
 
 
 def run_writes(
@@ -108,7 +110,12 @@ def _isolated(claim: Claim, summary: Summary, act: Callable[[], None]) -> None:
 
 
 def _under_lock(
-    context: Context, write: Write, claim: Claim, found: Sighting | Exception | None, looked_at: datetime, summary: Summary
+    context: Context,
+    write: Write,
+    claim: Claim,
+    found: Sighting | Unwanted | Exception | None,
+    looked_at: datetime,
+    summary: Summary,
 ) -> None:
     with context.coordinator.lock(f"order:{claim.order_id}", context.lock_life) as held:
         if not held:
@@ -135,10 +142,18 @@ def _under_lock(
 
 
 def _one(
-    context: Context, write: Write, claim: Claim, found: Sighting | Exception | None, looked_at: datetime, summary: Summary
+    context: Context,
+    write: Write,
+    claim: Claim,
+    found: Sighting | Unwanted | Exception | None,
+    looked_at: datetime,
+    summary: Summary,
 ) -> None:
     if isinstance(found, Sighting):
         outcomes.proven(context, write, claim, found, summary)
+        return
+    if isinstance(found, Unwanted):
+        _let_go(context, write, claim, found, looked_at, summary)
         return
     if isinstance(found, VendorError | Busy):
         outcomes.later(context, write, claim, found, summary)
@@ -146,7 +161,8 @@ def _one(
     if found is not None:
         raise found
     if claim.uncertain and not _absence_counts(write, claim, looked_at):
-        _wait_for_proof(context, write, claim, looked_at, summary)
+        wait = write.lookup_lag if write.harmless_repeat else write.lookup_lag + write.landing
+        _wait_for_proof(context, write, claim, looked_at, wait, summary)
         return
     if claim.body is not None and _proven_absent(write, claim, looked_at):
         try:
@@ -156,6 +172,9 @@ def _one(
             return
         if isinstance(renewal, Unwanted):
             outcomes.withdraw(context, write, claim, renewal, summary)
+            return
+        if isinstance(renewal, Trouble):
+            outcomes.park(context, write, claim, renewal, summary)
             return
         if renewal is not None:
             with context.ledger.work() as work:
@@ -192,12 +211,23 @@ def _proven_absent(write: Write, claim: Claim, looked_at: datetime) -> bool:
     return claim.last_sent_at is None or looked_at - claim.last_sent_at >= write.lookup_lag + write.landing
 
 
-def _wait_for_proof(context: Context, write: Write, claim: Claim, looked_at: datetime, summary: Summary) -> None:
-    """Look again soon (the answer may only be late), and at the latest when an absence would count."""
+def _let_go(
+    context: Context, write: Write, claim: Claim, unwanted: Unwanted, looked_at: datetime, summary: Summary
+) -> None:
+    """Withdraw what nobody wants any more, as soon as nothing of it can be there or come; until then send nothing."""
+    if claim.uncertain and not _proven_absent(write, claim, looked_at):
+        _wait_for_proof(context, write, claim, looked_at, write.lookup_lag + write.landing, summary)
+    else:
+        outcomes.withdraw(context, write, claim, unwanted, summary)
+
+
+def _wait_for_proof(
+    context: Context, write: Write, claim: Claim, looked_at: datetime, wait: timedelta, summary: Summary
+) -> None:
+    """Look again soon (the answer may only be late), and at the latest when an absence would count, after `wait`."""
     assert claim.last_sent_at is not None
-    wait = write.lookup_lag if write.harmless_repeat else write.lookup_lag + write.landing
-    sent_for = looked_at - claim.last_sent_at
-    next_look = min(claim.last_sent_at + wait, looked_at + max(timedelta(seconds=2), sent_for))
+    pause = min(max(timedelta(seconds=2), looked_at - claim.last_sent_at), LONGEST_WITHOUT_A_LOOK)
+    next_look = min(claim.last_sent_at + wait, looked_at + pause)
     with context.ledger.work(durable=False) as work:
         transmissions.retry(
             work.connection,
@@ -239,6 +269,9 @@ def _send(context: Context, write: Write, claim: Claim, details: Prepared | None
         return
     except Exception as error:  # noqa: BLE001  # whatever it was, the request may have left
         outcomes.defect(context, write, replace(claim, uncertain=True), error, summary, attempted=True)
+        return
+    if isinstance(sighting, Unwanted):
+        outcomes.withdraw(context, write, claim, sighting, summary, attempted=True)
         return
     if sighting is not None:
         outcomes.proven(context, write, claim, sighting, summary, attempted=True)

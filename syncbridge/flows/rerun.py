@@ -9,7 +9,13 @@ from syncbridge.flows.context import Context
 from syncbridge.ledger import audit, transmissions
 from syncbridge.ledger.unfinished import UnfinishedWrite, unfinished_writes
 
-_FLOWS = {"shipment": "shipment_push", "cancellation": "cancellation_push"}
+_FLOWS = {
+    "shipment": "shipment_push",
+    "cancellation": "cancellation_push",
+    "order_cancel": "cancel_ask",
+    "return": "return_push",
+    "return_announce": "return_announce",
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def _before(write: UnfinishedWrite) -> dict[str, object]:
 def _ring(context: Context, done: list[Rerun]) -> None:
     """Ring once per target and flow, after the last commit: one run takes everything that is due along."""
     rings = {
-        ("order_push", write.target) if write.kind == "order" else (_FLOWS[write.kind],)
+        ("order_push", write.target) if write.kind in ("order", "copy_cancel") else (_FLOWS[write.kind],)
         for rerun in done
         for write in rerun.writes
     }

@@ -5,28 +5,26 @@ A shipment is acknowledged only when SCAYLE's own order shows its units as shipp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import structlog
 
 from syncbridge.domain.errors import VendorError
 from syncbridge.domain.orders import ShopOrder, ShopUnit, ShopUnitState
+from syncbridge.flows import cancel_learn
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.outward import run_writes
+from syncbridge.flows.shop_write import ShopWrite
 from syncbridge.flows.write import (
-    BLIND,
-    Found,
     Prepared,
     Renewed,
     Sighting,
     Summary,
     Trouble,
     Unwanted,
-    each,
 )
-from syncbridge.ledger import despatches, history
+from syncbridge.ledger import despatches, history, orders
 from syncbridge.ledger.despatches import ParcelToTell
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
@@ -37,33 +35,46 @@ KIND = "shipment"
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
 
 
-class ShipmentWrite:
+class ShipmentWrite(ShopWrite):
     """The `shipment` write. SCAYLE has no idempotency key: the order is read before and after."""
 
     kind = KIND
-    target = SHOP
-    harmless_repeat = False
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self.lookup_lag = timedelta(seconds=context.configuration.scayle.lookup_lag_seconds)
-        self.landing = timedelta(seconds=context.configuration.scayle.landing_seconds)
+        super().__init__(context, context.shop.send_shipment)
 
-    def gather(self) -> None:
-        """A parcel waits for nobody: each needs a read of its own order."""
-
-    def look_up(self, claims: Sequence[Claim]) -> Found:
-        if not self._context.configuration.scayle.order_reading:
-            return {claim.id: BLIND for claim in claims if claim.uncertain}
-        read: dict[int, ShopOrder] = {}
-
-        def look(claim: Claim) -> Sighting | None:
+    def _look(self, claim: Claim, order: ShopOrder) -> Sighting | None:
+        parcel = self._parcel(claim)
+        if claim.body is None and self._leave_cancelled_out(claim, parcel, order):
             parcel = self._parcel(claim)
-            if claim.order_id not in read:
-                read[claim.order_id] = self._context.shop.read_order(claim.order_id)
-            return _sighting(parcel, read[claim.order_id])
+        return _sighting(parcel, order)
 
-        return each(claims, look)
+    def _leave_cancelled_out(self, claim: Claim, parcel: ParcelToTell, order: ShopOrder) -> bool:
+        """Take out of a parcel that SCAYLE was not told of what SCAYLE has cancelled meanwhile: the rest is told."""
+        gone = {unit.order_item_id for unit in order.units if unit.state in _GONE} & set(parcel.unit_ids)
+        if not gone or claim.fulfilment_order_id is None:
+            return False
+        at = self._context.now()
+        with self._context.ledger.work() as work:
+            despatches.leave_out(work.connection, parcel.id, gone, at)
+            part = orders.part_of(work.connection, claim.fulfilment_order_id)
+            cancel_learn.note_left(work.connection, part, sorted(gone), at)
+            open_exception(
+                work.connection,
+                "despatched_although_cancelled",
+                f"despatch:{parcel.despatch_id}",
+                at=at,
+                cause="units left although they were cancelled",
+                evidence={
+                    "reference": parcel.reference,
+                    "despatch": parcel.despatch_id,
+                    "tracking": parcel.tracking_number,
+                    "units": sorted(gone),
+                },
+                order_id=claim.order_id,
+            )
+            work.commit()
+        return True
 
     def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
         context = self._context
@@ -86,7 +97,8 @@ class ShipmentWrite:
             )
         at = context.now()
         with context.ledger.work() as work:
-            wanted = parcel.tracking_number or f"{parcel.number}/{parcel.parcel_ids[0]}"
+            # Where parcels have no names before their numbers come, there is one such parcel a despatch.
+            wanted = parcel.tracking_number or f"{parcel.number}/{parcel.parcel_ids[0] or 1}"
             key = despatches.claim_shipment_key(work.connection, parcel.id, wanted, at)
             work.commit()
         body = context.shop.compose_shipment(
@@ -126,11 +138,6 @@ class ShipmentWrite:
         assert isinstance(parcel, ParcelToTell)
         if not despatches.close_units(connection, parcel.id, claim.id, at):
             raise ValueError(f"a unit of parcel {parcel.id} already has its terminal write")
-
-    def send(self, body: str) -> Sighting | None:
-        self._context.shop.send_shipment(body)
-        # Degraded, without reading orders, SCAYLE's acceptance is all the proof there can be.
-        return None if self._context.configuration.scayle.order_reading else Sighting(None)
 
     def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
         parcel = despatches.parcel_to_tell(connection, claim.id)

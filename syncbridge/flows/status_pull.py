@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from syncbridge.domain.backend import BackendOrder, FulfilmentStatus
+from syncbridge.domain.backend import NOT_SHOWN, BackendOrder, FulfilmentStatus
 from syncbridge.domain.money import Money
 from syncbridge.domain.states import SendState, UnitState
+from syncbridge.flows import cancelling
+from syncbridge.flows.asking import BUDGET_SECONDS, ask
+from syncbridge.flows.cancel_outcome import NOT_CANCELLED
 from syncbridge.flows.context import SHOP, Context
+from syncbridge.flows.duplicates import note_copies
+from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.feed import follow, row_by_row
-from syncbridge.ledger import history, orders, transmissions
+from syncbridge.ledger import cancellations, history, orders, transmissions
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
 from syncbridge.ledger.orders import Part
 from syncbridge.ports import FulfilmentBackend
 
+# Its own runs are minutes apart and nobody waits for them; still well within the life of the feed's lock.
+ASKING_SECONDS = 15.0
+
 
 def run(context: Context) -> dict[str, int]:
-    """Read the order feed of every back end; return how many rows were read per account."""
-    read: dict[str, int] = {}
-    for backend in context.backends.values():
-        read[backend.account] = pull(context, backend)
+    """Learn what every back end says of its orders; return how many were read per account.
+
+    A back end that is away is raised once all the others were read.
+    """
+    read = each_backend(context, lambda backend: pull(context, backend, asking_seconds=ASKING_SECONDS))
     context.doorbell.ring("cancellation_push")
-    return read
+    return read.counts()
 
 
-def pull(context: Context, backend: FulfilmentBackend) -> int:
-    """Read one back end's order feed to its end; return how many rows were read."""
+def pull(context: Context, backend: FulfilmentBackend, *, asking_seconds: float = BUDGET_SECONDS) -> int:
+    """Read one back end's order feed to its end, or ask where it has none; return how many orders were read.
+
+    Asking takes no longer than `asking_seconds`, a call apart.
+    """
 
     def store(connection: Connection, rows: tuple[BackendOrder, ...], at: datetime) -> None:
         row_by_row(
@@ -39,7 +51,9 @@ def pull(context: Context, backend: FulfilmentBackend) -> int:
         )
 
     name = f"orders:{backend.account}"
-    return follow(context, "status_pull", name, backend.orders_changed, store)
+    if not backend.capabilities.order_feed:
+        return ask(context, backend, "status_pull", name, store, asking_seconds)
+    return follow(context, "status_pull", name, backend.orders_changed, store, backend.timing.feed_overlap)
 
 
 def note(
@@ -52,8 +66,11 @@ def note(
     row = orders.part_by_reference(connection, account, order.reference)
     if row is None:
         return False
+    note_copies(context, connection, row, order, at, created=created)
     if not _adopt(context, connection, row, order, at):
         return False
+    if row.state is SendState.ACKNOWLEDGED and not order.version and order.raw_status != NOT_SHOWN:
+        _compare_first_showing(context, connection, row, order, at)
     if not orders.note_backend_order(connection, row.id, order, at):
         return False
     history.record(
@@ -77,6 +94,9 @@ def note(
             at=at,
             resolution=f"the back end shows it as {order.raw_status}",
         )
+    if row.cancel_wanted:
+        # Before anything counts as given up by the warehouse: what was asked for is no surprise.
+        cancelling.hear(context, connection, row, order, at)
     cancelled = {line.line_number: line.cancelled for line in order.lines if line.cancelled}
     if not cancelled:
         return True
@@ -85,7 +105,8 @@ def note(
         connection,
         row,
         account,
-        f"{order.reference}:v{order.version}",
+        # A back end that counts no versions only ever gives up more.
+        f"{order.reference}:v{order.version}" if order.version else f"{order.reference}:g{sum(cancelled.values())}",
         at=at,
         happened_at=order.updated_at,
         initiator=order.initiator,
@@ -105,10 +126,12 @@ def _adopt(context: Context, connection: Connection, row: Part, order: BackendOr
         if is_open(connection, "order_conflict", subject):
             return False
         if body is not None and context.backend_named(row.account).differences(body, order):
+            # Nobody may be looking it up any more: the push compares, and tells a person.
+            transmissions.look_soon(connection, row.id, "order", at=at)
             return False
         transmissions.adopt(connection, row.id, at=at, reason="the back end's feed shows it")
         close_exceptions(
-            connection, subject, "order_stuck", "order_refused", "defect", at=at,
+            connection, subject, "order_stuck", "order_refused", "order_import_timeout", "defect", at=at,
             resolution="the back end's feed shows it",
         )
         return True
@@ -124,8 +147,31 @@ def _adopt(context: Context, connection: Connection, row: Part, order: BackendOr
             )
         else:
             resurfaced(connection, row, at, backend_id=order.backend_id, status=order.raw_status)
+            cancelling.stop_resurfaced(context, connection, row, at)
         return False
     return True
+
+
+def _compare_first_showing(context: Context, connection: Connection, row: Part, order: BackendOrder, at: datetime) -> None:
+    """Compare an order that was acknowledged unseen with what was sent, when it is first shown and until they agree."""
+    subject = f"fulfilment:{row.reference}"
+    told = is_open(connection, "order_conflict", subject)
+    if not told and orders.raw_status_of(connection, row.id) != NOT_SHOWN:
+        return
+    body = transmissions.frozen_body(connection, row.id)
+    differing = () if body is None else context.backend_named(row.account).differences(body, order)
+    if differing and not told:
+        open_exception(
+            connection,
+            "order_conflict",
+            subject,
+            at=at,
+            cause=f"{row.account}: record differs",
+            evidence={"reference": row.reference, "differing_fields": list(differing)},
+            order_id=row.order_id,
+        )
+    elif told and not differing:
+        close_exceptions(connection, subject, "order_conflict", at=at, resolution="the back end shows what was sent")
 
 
 def resurfaced(connection: Connection, row: Part, at: datetime, **evidence: str) -> None:
@@ -231,6 +277,9 @@ def give_up(
         due_at=at,
     )
     why = orders.give_up_units(connection, given_up, write, at)
+    cancellations.note_given_up(
+        connection, key, row.order_id, row.merchant, row.warehouse, row.id, given_up, initiator or "the warehouse", at
+    )
     history.record(
         connection,
         row.order_id,
@@ -242,12 +291,19 @@ def give_up(
         units=sorted(given_up),
         why=why,
     )
+    subject = f"fulfilment:{row.reference}"
+    mine = [one for one in orders.units_of_order(connection, row.order_id) if one.fulfilment_order_id == row.id]
+    if all(one.state in (UnitState.UNFULFILLABLE, UnitState.CANCELLED) for one in mine):
+        # What was refused a cancellation is kept from leaving after all: nobody has to be told that it is sent.
+        close_exceptions(
+            connection, subject, *NOT_CANCELLED, at=at, resolution="the warehouse cancelled it after all"
+        )
     open_exception(
         connection,
         "order_cancelled_by_warehouse",
-        f"fulfilment:{row.reference}",
+        subject,
         at=at,
-        cause=f"given up by {(initiator or 'the warehouse').lower()}",
+        cause=f"given up by the {(initiator or 'warehouse').lower()}",
         evidence={"reference": row.reference, "units": sorted(given_up), "status": status},
         order_id=row.order_id,
     )

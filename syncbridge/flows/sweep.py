@@ -5,7 +5,13 @@ from __future__ import annotations
 from syncbridge.flows.context import Context
 from syncbridge.ledger import transmissions
 
-_FLOWS = {"shipment": "shipment_push", "cancellation": "cancellation_push"}
+_FLOWS = {
+    "shipment": "shipment_push",
+    "cancellation": "cancellation_push",
+    "order_cancel": "cancel_ask",
+    "return": "return_push",
+    "return_announce": "return_announce",
+}
 
 
 def run(context: Context) -> dict[str, int]:
@@ -13,7 +19,7 @@ def run(context: Context) -> dict[str, int]:
     with context.ledger.reading() as connection:
         due = transmissions.targets_due(connection, at=context.now())
     for target, kind, _count in due:
-        if kind == "order":
+        if kind in ("order", "copy_cancel"):
             context.doorbell.ring("order_push", target)
         else:
             context.doorbell.ring(_FLOWS[kind])

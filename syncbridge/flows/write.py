@@ -55,8 +55,11 @@ class Renewed:
 
 RENEWED = Renewed()
 
-Found = dict[int, Sighting | Exception]
-"""What look-ups came to, by claim id: a sighting, or what went wrong with that one. Absent: not there."""
+Found = dict[int, Sighting | Unwanted | Exception]
+"""What look-ups came to, by claim id: a sighting, or what went wrong with that one. Absent: not there.
+
+Unwanted: it is not there, and nobody wants it there any more, so it is not sent again while its absence is not proven.
+"""
 
 
 class Write(Protocol):
@@ -84,8 +87,11 @@ class Write(Protocol):
         """Compose the body; everything that is wrong is reported at once."""
         ...
 
-    def renew(self, claim: Claim) -> Unwanted | Renewed | None:
-        """Look again at what a frozen body stands for, now that it is proven absent. None: it goes as it is."""
+    def renew(self, claim: Claim) -> Unwanted | Renewed | Trouble | None:
+        """Look again at what a frozen body stands for, now that it is absent. None: it goes as it is.
+
+        Trouble: a person decides whether it goes at all.
+        """
         ...
 
     def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
@@ -96,8 +102,8 @@ class Write(Protocol):
         """Note what the frozen body stands for, in the transaction that freezes it."""
         ...
 
-    def send(self, body: str) -> Sighting | None:
-        """Make the call. None: accepted, but the proof has to be looked up."""
+    def send(self, body: str) -> Sighting | Unwanted | None:
+        """Make the call. None: accepted, but the proof has to be looked up. Unwanted: a clear no, which is an answer."""
         ...
 
     def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:

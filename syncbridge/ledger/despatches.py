@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -15,6 +16,7 @@ from syncbridge.domain.backend import BackendDespatch
 from syncbridge.domain.despatching import Consignment, OpenLine
 from syncbridge.domain.states import SendState, UnitState, require_unit
 from syncbridge.ledger.orders import slices
+from syncbridge.ledger.statements import select_where, update_where
 from syncbridge.ledger.tables import (
     despatches,
     exceptions,
@@ -40,7 +42,11 @@ class Told:
 
 
 def store(connection: Connection, account: str, despatch: BackendDespatch, at: datetime) -> int | None:
-    """Insert or update a despatch; return its row id, or None when the stored version is as new."""
+    """Insert or update a despatch; return its row id, or None when the stored version is as new or says the same.
+
+    When it left is what the first reading said: that was nearest to it, and local times of an hour that is repeated move
+    when they are read again.
+    """
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values: dict[str, Any] = {
         "account": account,
@@ -61,11 +67,20 @@ def store(connection: Connection, account: str, despatch: BackendDespatch, at: d
         ],
         "updated_at": at,
     }
+    first = ("account", "despatch_id", "despatched_at")
+    said = {name: value for name, value in values.items() if name not in (*first, "version", "updated_at")}
+    key = {"account": account, "despatch_id": despatch.despatch_id}
+    known = select_where(connection, despatches, ("id", "version", *said), key)
+    if known and all(known[0]._mapping[name] == value for name, value in said.items()):
+        if known[0].version < despatch.version:
+            seen = {"id": known[0].id, "version": known[0].version}
+            update_where(connection, despatches, seen, {"version": despatch.version})
+        return None
     statement = make(despatches).values(**values, created_at=at)
     stored = connection.execute(
         statement.on_conflict_do_update(
             index_elements=["account", "despatch_id"],
-            set_=values,
+            set_={name: value for name, value in values.items() if name not in first},
             where=despatches.c.version < despatch.version,
         ).returning(despatches.c.id)
     ).scalar()
@@ -227,6 +242,16 @@ def units_in(connection: Connection, parcel: int) -> tuple[int, ...]:
     )
 
 
+def units_by_line(connection: Connection, parcel: int) -> dict[int, int]:
+    """Return how many units of each line are in a parcel."""
+    rows = connection.execute(
+        select(order_units.c.line_number, func.count())
+        .where(order_units.c.parcel_id == parcel, order_units.c.line_number.is_not(None))
+        .group_by(order_units.c.line_number)
+    ).all()
+    return {row[0]: row[1] for row in rows}
+
+
 def claim_shipment_key(connection: Connection, parcel: int, wanted: str, at: datetime) -> str:
     """Give a parcel its shipment key, once; a number met before on another parcel gets `-2`, `-3`, …"""
     known = connection.execute(select(parcels.c.shipment_key).where(parcels.c.id == parcel)).scalar()
@@ -262,6 +287,22 @@ def close_units(connection: Connection, parcel: int, transmission_id: int, at: d
         .values(closed_by=transmission_id, updated_at=at)
     )
     return closed.rowcount == units
+
+
+def leave_out(connection: Connection, parcel: int, units: Iterable[int], at: datetime) -> None:
+    """Take units out of a parcel because the shop had cancelled them: it is not told that they left."""
+    require_unit(UnitState.DESPATCHED, UnitState.CANCELLED)
+    for some in slices(list(units)):
+        connection.execute(
+            update(order_units)
+            .where(
+                order_units.c.order_item_id.in_(some),
+                order_units.c.parcel_id == parcel,
+                order_units.c.state == UnitState.DESPATCHED.value,
+                order_units.c.closed_by.is_(None),
+            )
+            .values(state=UnitState.CANCELLED.value, parcel_id=None, updated_at=at)
+        )
 
 
 def drop_parcel(connection: Connection, parcel: int) -> None:

@@ -9,8 +9,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, or_, select, update
 
+from syncbridge.domain.returns import OPEN_RETURNS
 from syncbridge.domain.states import ExceptionState, SendState, UnitState
-from syncbridge.ledger.tables import attempts, exceptions, inbox, order_units, orders, transmissions
+from syncbridge.ledger.tables import (
+    attempts,
+    exceptions,
+    inbox,
+    order_units,
+    orders,
+    returns,
+    transmissions,
+)
 
 BATCH = 200
 """Orders erased in one transaction. Chosen: short, so that it stands in nobody's way."""
@@ -28,6 +37,12 @@ def erase_orders(connection: Connection, before: datetime) -> int:
     open_units = exists().where(
         order_units.c.order_id == orders.c.id, order_units.c.state == UnitState.OPEN.value
     )
+    # Goods on their way back count as open, but not for ever: what never arrives became an exception long before.
+    coming_back = exists().where(
+        returns.c.order_id == orders.c.id,
+        returns.c.state.in_([state.value for state in OPEN_RETURNS]),
+        returns.c.updated_at >= before,
+    )
     kept = exists().where(inbox.c.order_id == orders.c.id, inbox.c.raw.is_not(None))
     ids = list(
         connection.execute(
@@ -38,6 +53,7 @@ def erase_orders(connection: Connection, before: datetime) -> int:
                 ~unfinished,
                 ~troubled,
                 ~open_units,
+                ~coming_back,
             )
             .order_by(orders.c.id)
             .limit(BATCH)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncbridge.domain.exception_kinds import KINDS, owner_of
@@ -31,6 +31,10 @@ _CLOSE_ALL = (
     .returning(exceptions.c.kind, exceptions.c.order_id)
 )
 _CLOSE_KINDS = _CLOSE_ALL.where(exceptions.c.kind.in_(bindparam("of_kinds", expanding=True)))
+
+
+# Written out: with a parameter in its place PostgreSQL's generic plan does not recognise the partial index (measured).
+_NOT_RESOLVED = text("state <> 'resolved'")
 
 
 def open_exception(
@@ -68,7 +72,7 @@ def open_exception(
     row = connection.execute(
         statement.on_conflict_do_update(
             index_elements=["kind", "subject"],
-            index_where=exceptions.c.state != ExceptionState.RESOLVED.value,
+            index_where=_NOT_RESOLVED,
             set_={
                 "occurrences": exceptions.c.occurrences + 1,
                 "last_seen_at": at,
@@ -118,6 +122,18 @@ def is_open(connection: Connection, kind: str, subject: str) -> bool:
     )
 
 
+def resolved_since(connection: Connection, kind: str, subject: str, since: datetime) -> bool:
+    """Say whether an exception of this kind about the subject was resolved after `since`, and none is open."""
+    rows = connection.execute(
+        select(exceptions.c.state, exceptions.c.resolved_at).where(
+            exceptions.c.kind == kind, exceptions.c.subject == subject
+        )
+    ).all()
+    if any(row.state != ExceptionState.RESOLVED.value for row in rows):
+        return False
+    return any(row.resolved_at is not None and row.resolved_at > since for row in rows)
+
+
 def open_subjects(connection: Connection, kind: str, subjects: Sequence[str]) -> set[str]:
     """Return those of the subjects for which an exception of this kind is open."""
     return set(
@@ -129,3 +145,11 @@ def open_subjects(connection: Connection, kind: str, subjects: Sequence[str]) ->
             )
         ).scalars()
     )
+
+
+def subjects_of(connection: Connection, kind: str) -> set[str]:
+    """Return the subjects for which an exception of this kind is open."""
+    query = select(exceptions.c.subject).where(
+        exceptions.c.kind == kind, exceptions.c.state != ExceptionState.RESOLVED.value
+    )
+    return set(connection.execute(query).scalars())

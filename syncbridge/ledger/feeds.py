@@ -51,6 +51,11 @@ def move(connection: Connection, name: str, old: Position, new: Position, *, at:
         raise CursorMoved(name)
 
 
+def start_over(connection: Connection, name: str, *, at: datetime) -> None:
+    """Have the next reading of a feed start at its beginning; up to when it was read stays known."""
+    connection.execute(update(cursors).where(cursors.c.name == name).values(value=None, updated_at=at))
+
+
 def drop(connection: Connection, name: str) -> None:
     """Forget a position."""
     connection.execute(delete(cursors).where(cursors.c.name == name))

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from syncbridge.domain.backend import BackendOrder
 from syncbridge.domain.orders import DelegatedUnit, Line, ShopOrder
 from syncbridge.domain.states import SendState, UnitState, require_unit
 from syncbridge.ledger.statements import insert_row, select_where, update_where
-from syncbridge.ledger.tables import fulfilment_lines, fulfilment_orders, order_units, orders
+from syncbridge.ledger.tables import (
+    fulfilment_lines,
+    fulfilment_orders,
+    order_references,
+    order_units,
+    orders,
+)
 
 # SQLite bounds the parameters of a statement; a question about 5,000 units goes in slices.
 _SLICE = 500
@@ -33,6 +39,8 @@ class Part:
     state: SendState
     inbox_id: int | None
     total_minor: int | None
+    backend_id: str | None = None
+    cancel_wanted: bool = False
 
     @property
     def place(self) -> tuple[str, str, int]:
@@ -71,7 +79,37 @@ def ensure_order(
     }
     added = insert_row(connection, orders, row, unless=("id",))
     if added is None:
-        connection.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
+        lock_order(connection, order_id)
+    _name(connection, order_id, reference_key)
+
+
+# Longer than any name that a shop gives; a longer one is kept in the order's row but finds nothing.
+LONGEST_REFERENCE_KEY = 200
+
+
+def lock_order(connection: Connection, order_id: int) -> None:
+    """Make whoever else changes which parts an order has wait until this transaction ends."""
+    connection.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
+
+
+def _name(connection: Connection, order_id: int, reference_key: str) -> None:
+    """Keep a name of an order for ever, so that whoever knows it by that one finds it."""
+    if 0 < len(reference_key) <= LONGEST_REFERENCE_KEY:
+        row = {"reference_key": reference_key, "order_id": order_id}
+        insert_row(
+            connection, order_references, row, returning="order_id", unless=("reference_key", "order_id")
+        )
+
+
+def is_known(connection: Connection, order_id: int) -> bool:
+    """Say whether an order was taken in."""
+    return bool(select_where(connection, orders, ("id",), {"id": order_id}))
+
+
+def orders_called(connection: Connection, reference_key: str) -> list[int]:
+    """Return the orders that have, or ever had, this reference key in the shop."""
+    rows = select_where(connection, order_references, ("order_id",), {"reference_key": reference_key}, "order_id")
+    return [row.order_id for row in rows]
 
 
 def known_units(connection: Connection, order_item_ids: Iterable[int]) -> set[int]:
@@ -160,6 +198,11 @@ def part_by_reference(connection: Connection, account: str, reference: str) -> P
     return _part(rows[0]) if rows else None
 
 
+def is_reference(connection: Connection, reference: str) -> bool:
+    """Say whether an order was ever prepared for any back end under this reference."""
+    return bool(select_where(connection, fulfilment_orders, ("id",), {"reference": reference}))
+
+
 def parts_of_order(connection: Connection, order_id: int) -> list[Part]:
     """Return all fulfilment orders of an order, in the order they were made."""
     return [_part(row) for row in select_where(connection, fulfilment_orders, _PART, {"order_id": order_id}, "id")]
@@ -176,6 +219,8 @@ _PART = (
     "state",
     "inbox_id",
     "total_minor",
+    "backend_id",
+    "cancel_wanted",
 )
 
 
@@ -190,8 +235,8 @@ def open_units(connection: Connection, part_id: int) -> frozenset[int]:
     return frozenset(row[0] for row in select_where(connection, order_units, ("order_item_id",), where))
 
 
-def note_reading(connection: Connection, order: ShopOrder, at: datetime) -> None:
-    """Note what the shop's own order says; every reference key ever seen is kept."""
+def note_reading(connection: Connection, order: ShopOrder, at: datetime) -> bool:
+    """Note what the shop's own order says; every reference key ever seen is kept. Say whether this one is new."""
     ((known,),) = select_where(connection, orders, ("reference_keys",), {"id": order.order_id})
     values: dict[str, object] = {
         "shop": order.shop,
@@ -204,13 +249,16 @@ def note_reading(connection: Connection, order: ShopOrder, at: datetime) -> None
         "read_at": at,
         "updated_at": at,
     }
-    if order.reference_key and order.reference_key not in known:
+    named = bool(order.reference_key) and order.reference_key not in known
+    if named:
         values["reference_keys"] = [*known, order.reference_key]
+        _name(connection, order.order_id, order.reference_key)
     update_where(connection, orders, {"id": order.order_id}, values)
+    return named
 
 
 def cancel_units(connection: Connection, order_item_ids: Sequence[int], at: datetime) -> str:
-    """Mark open units as cancelled by the shop; return the reason of the transition."""
+    """Mark open units as cancelled; return the reason of the transition."""
     why = require_unit(UnitState.OPEN, UnitState.CANCELLED)
     for some in slices(order_item_ids):
         connection.execute(
@@ -294,49 +342,92 @@ _LINE_MOVED = (
         fulfilment_lines.c.fulfilment_order_id == bindparam("part"),
         fulfilment_lines.c.line_number == bindparam("line"),
     )
-    .values(allocated=bindparam("to_allocated"), despatched=bindparam("to_despatched"))
+    .values(
+        allocated=bindparam("to_allocated"),
+        despatched=bindparam("to_despatched"),
+        reserved_at=bindparam("to_reserved_at"),
+    )
+)
+
+
+_SAME_VERSION = (
+    update(fulfilment_orders)
+    .where(
+        fulfilment_orders.c.id == bindparam("part"),
+        func.coalesce(fulfilment_orders.c.backend_version, 0) == bindparam("version"),
+        or_(
+            fulfilment_orders.c.backend_version.is_(None),
+            fulfilment_orders.c.backend_id.is_distinct_from(bindparam("to_id")),
+            fulfilment_orders.c.backend_status.is_distinct_from(bindparam("to_status")),
+            fulfilment_orders.c.backend_raw_status.is_distinct_from(bindparam("to_raw_status")),
+        ),
+    )
+    .values(
+        backend_id=bindparam("to_id"),
+        backend_status=bindparam("to_status"),
+        backend_raw_status=bindparam("to_raw_status"),
+        backend_version=bindparam("version"),
+        updated_at=bindparam("at"),
+    )
 )
 
 
 def note_backend_order(connection: Connection, part_id: int, order: BackendOrder, at: datetime) -> bool:
-    """Note a back end's order; false when the stored version is as new."""
-    newer = connection.execute(
-        _NEWER_VERSION,
-        {
-            "part": part_id,
-            "version": order.version,
-            "to_id": order.backend_id,
-            "to_status": order.status.value,
-            "to_raw_status": order.raw_status,
-            "at": at,
-        },
-    )
-    if newer.rowcount != 1:
-        return False
-    if any(line.allocated or line.despatched for line in order.lines) or order.version > 1:
-        _note_quantities(connection, part_id, order)
-    return True
-
-
-def _note_quantities(connection: Connection, part_id: int, order: BackendOrder) -> None:
-    """Note what of each line the back end has allocated and despatched, where it changed."""
-    columns = ("line_number", "allocated", "despatched")
-    known = {
-        row.line_number: (row.allocated, row.despatched)
-        for row in select_where(connection, fulfilment_lines, columns, {"fulfilment_order_id": part_id})
+    """Note a back end's order; false when it is older than what is stored, or says nothing else."""
+    values = {
+        "part": part_id,
+        "version": order.version,
+        "to_id": order.backend_id,
+        "to_status": order.status.value,
+        "to_raw_status": order.raw_status,
+        "at": at,
     }
-    moved = [
-        {
-            "part": part_id,
-            "line": line.line_number,
-            "to_allocated": line.allocated,
-            "to_despatched": line.despatched,
-        }
-        for line in order.lines
-        if known.get(line.line_number, (line.allocated, line.despatched)) != (line.allocated, line.despatched)
-    ]
+    quantities = any(line.allocated or line.despatched or line.cancelled for line in order.lines)
+    if connection.execute(_NEWER_VERSION, values).rowcount == 1:
+        if quantities or order.version > 1:
+            _note_quantities(connection, part_id, order, at)
+        return True
+    # A version that did not rise proves nothing where the back end counts no versions: what the reading says does.
+    changed = connection.execute(_SAME_VERSION, values).rowcount == 1
+    if not changed:
+        if order.version and not quantities:
+            return False
+        ((version,),) = select_where(connection, fulfilment_orders, ("backend_version",), {"id": part_id})
+        if (version or 0) != order.version:
+            return False
+    return _note_quantities(connection, part_id, order, at) or changed
+
+
+def _note_quantities(connection: Connection, part_id: int, order: BackendOrder, at: datetime) -> bool:
+    """Note what of each line the back end has allocated and despatched, where it changed; say whether anything did.
+
+    `at` is an instant after the answer came, so that whatever it shows as reserved was reserved by then.
+    """
+    columns = ("line_number", "allocated", "despatched", "cancelled", "reserved_at")
+    rows = select_where(connection, fulfilment_lines, columns, {"fulfilment_order_id": part_id})
+    known = {row.line_number: row for row in rows}
+    moved = []
+    gave_up = False
+    for line in order.lines:
+        old = known.get(line.line_number)
+        if old is None:
+            continue
+        gave_up = gave_up or line.cancelled > old.cancelled
+        if (old.allocated, old.despatched) == (line.allocated, line.despatched):
+            continue
+        more = line.allocated + line.despatched > old.allocated + old.despatched
+        moved.append(
+            {
+                "part": part_id,
+                "line": line.line_number,
+                "to_allocated": line.allocated,
+                "to_despatched": line.despatched,
+                "to_reserved_at": at if more else old.reserved_at,
+            }
+        )
     if moved:
         connection.execute(_LINE_MOVED, moved)
+    return bool(moved) or gave_up
 
 
 def note_cancelled(connection: Connection, part_id: int, cancelled: Mapping[int, int]) -> None:
@@ -400,6 +491,111 @@ def units_closed_by(connection: Connection, transmission_id: int) -> tuple[int, 
             .order_by(order_units.c.order_item_id)
         ).scalars()
     )
+
+
+def close_units(connection: Connection, order_item_ids: Sequence[int], transmission_id: int, at: datetime) -> None:
+    """Reserve the one terminal write of cancelled units, so that nothing else is ever told of them."""
+    for some in slices(order_item_ids):
+        connection.execute(
+            update(order_units)
+            .where(
+                order_units.c.order_item_id.in_(some),
+                order_units.c.state == UnitState.CANCELLED.value,
+                order_units.c.closed_by.is_(None),
+            )
+            .values(closed_by=transmission_id, updated_at=at)
+        )
+
+
+def want_cancelled(connection: Connection, part_ids: Sequence[int], at: datetime) -> None:
+    """Note that a cancellation concerns these parts, so that everybody who touches them looks for it."""
+    for part_id in sorted(part_ids):
+        update_where(connection, fulfilment_orders, {"id": part_id}, {"cancel_wanted": True, "updated_at": at})
+
+
+def flagged_parts(connection: Connection, part_ids: Sequence[int]) -> list[Part]:
+    """Return those of the parts that a cancellation concerns."""
+    if not part_ids:
+        return []
+    return [_part(row) for row in connection.execute(_FLAGGED, {"parts": list(part_ids)})]
+
+
+# Asked before every order that is sent, and nearly always in vain.
+_FLAGGED = select(*(fulfilment_orders.c[name] for name in _PART)).where(
+    fulfilment_orders.c.id.in_(bindparam("parts", expanding=True)), fulfilment_orders.c.cancel_wanted
+)
+
+
+def has_open_units(connection: Connection, order_id: int) -> bool:
+    """Say whether an order is known here and has a unit that nothing has closed."""
+    where = {"order_id": order_id, "state": UnitState.OPEN.value}
+    return bool(select_where(connection, order_units, ("order_item_id",), where))
+
+
+def open_among(connection: Connection, order_item_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Return which of these units are open here, by their order."""
+    found: dict[int, list[int]] = {}
+    for some in slices(order_item_ids):
+        rows = connection.execute(
+            select(order_units.c.order_item_id, order_units.c.order_id)
+            .where(order_units.c.order_item_id.in_(some), order_units.c.state == UnitState.OPEN.value)
+            .order_by(order_units.c.order_item_id)
+        )
+        for row in rows:
+            found.setdefault(row.order_id, []).append(row.order_item_id)
+    return found
+
+
+def cancelled_units(connection: Connection, part_id: int, line_number: int) -> list[int]:
+    """Return the units of a line that were cancelled, lowest order item id first."""
+    where = {
+        "fulfilment_order_id": part_id, "line_number": line_number, "state": UnitState.CANCELLED.value,
+    }  # fmt: skip
+    return [row[0] for row in select_where(connection, order_units, ("order_item_id",), where, "order_item_id")]
+
+
+def despatched_units(connection: Connection, part_id: int) -> int:
+    """Return how many units of a part have left, whether or not they came back."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(order_units)
+            .where(
+                order_units.c.fulfilment_order_id == part_id,
+                order_units.c.state.in_((UnitState.DESPATCHED.value, UnitState.RETURNED.value)),
+            )
+        ).scalar_one()
+    )
+
+
+def raw_status_of(connection: Connection, part_id: int) -> str:
+    """Return the back end's own word for how far it has got with a part, as last heard."""
+    ((status,),) = select_where(connection, fulfilment_orders, ("backend_raw_status",), {"id": part_id})
+    return status or ""
+
+
+@dataclass(frozen=True)
+class UnitPlace:
+    """A unit's state and where its part has it; the line is None until a body was frozen."""
+
+    order_item_id: int
+    fulfilment_order_id: int
+    line_number: int | None
+    state: UnitState
+
+
+def units_of_order(connection: Connection, order_id: int) -> list[UnitPlace]:
+    """Return all units of an order, lowest order item id first."""
+    columns = ("order_item_id", "fulfilment_order_id", "line_number", "state")
+    rows = select_where(connection, order_units, columns, {"order_id": order_id}, "order_item_id")
+    return [UnitPlace(row[0], row[1], row[2], UnitState(row[3])) for row in rows]
+
+
+def frozen_lines(connection: Connection, part_id: int) -> dict[int, tuple[str, int]]:
+    """Return (back end's SKU, units) of each line of the frozen body."""
+    columns = ("line_number", "sku", "quantity")
+    rows = select_where(connection, fulfilment_lines, columns, {"fulfilment_order_id": part_id}, "line_number")
+    return {row.line_number: (row.sku, row.quantity) for row in rows}
 
 
 def shop_of(connection: Connection, order_id: int) -> tuple[str, str]:

@@ -1,40 +1,18 @@
-"""Stock as the ledger holds it: what back ends have, what is sold but not reserved there, what the shop was told."""
+"""Stock levels as the ledger holds them: what back ends have, and what the shop was told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from syncbridge.domain.backend import FulfilmentStatus
-from syncbridge.domain.states import SendState, UnitState
 from syncbridge.domain.stock import StockRow, Terms
-from syncbridge.ledger.orders import slices
-from syncbridge.ledger.tables import (
-    fulfilment_lines,
-    fulfilment_orders,
-    order_units,
-    sold_units,
-    stock_comparisons,
-    stock_levels,
-)
+from syncbridge.ledger.tables import catalogue_items, stock_levels
 
 Place = tuple[str, str]
 """(merchant, SCAYLE warehouse key)."""
@@ -44,8 +22,13 @@ Place = tuple[str, str]
 class Level:
     """One SKU of one merchant's warehouse. `published` and `stamp` are None before the first write.
 
+    `active` is false where the back end's row says so, and where its catalogue, asked later than the row came, does
+    not serve the SKU any more. `missing_at` is set while the last complete snapshot had no row of it, and `asked_at` is
+    when the catalogue last told of it.
+
     `published` is what the shop was last known to hold; with `sending`, a quantity was sent since and no answer has
-    proven it. `stamp` is the newest stamp that the shop may have seen for it, its own edits included.
+    proven it; with `sent_at`, a worker waits for that answer since then. `stamp` is the newest stamp that the shop may
+    have seen for it, its own edits included.
     """
 
     account: str
@@ -62,21 +45,23 @@ class Level:
     stamp: datetime | None
     ignored: int
     not_before: datetime | None
+    sent_at: datetime | None
+    missing_at: datetime | None
+    asked_at: datetime | None
 
     @property
     def place(self) -> Place:
         return self.merchant, self.warehouse
 
+    @property
+    def subject(self) -> str:
+        """What exceptions about it are filed under."""
+        return subject_of(self.merchant, self.warehouse, self.shop_sku)
 
-@dataclass(frozen=True)
-class SoldUnit:
-    """A unit that the shop has confirmed and that was not taken in yet."""
 
-    order_item_id: int
-    order_id: int
-    merchant: str
-    warehouse: str
-    sku: str
+def subject_of(merchant: str, warehouse: str, sku: str) -> str:
+    """Return the subject of exceptions about a SKU of a merchant's warehouse."""
+    return f"stock:{merchant}/{warehouse}/{sku}"[:128]
 
 
 def observe(
@@ -99,6 +84,8 @@ def observe(
             "sequence": row.sequence,
             "changed_at": row.changed_at,
             "observed_at": at,
+            "seen_at": at,
+            "missing_at": None,
             "ignored": 0,
             "reason": "",
         }
@@ -108,161 +95,85 @@ def observe(
         return
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = make(stock_levels)
-    new = ("merchant", "warehouse", "shop_sku", "observed", "active", "sequence", "changed_at", "observed_at")
+    old, new = stock_levels.c, statement.excluded
+    # A row that came late still proves that the back end has the SKU.
+    kept = {
+        name: case((old.sequence <= new.sequence, new[name]), else_=old[name])
+        for name in ("merchant", "warehouse", "shop_sku", "observed", "active", "sequence", "changed_at", "observed_at")
+    }
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["account", "warehouse_code", "sku"],
-            set_={name: statement.excluded[name] for name in new},
-            where=stock_levels.c.sequence <= statement.excluded.sequence,
+            set_=kept | {"seen_at": new.seen_at, "missing_at": None},
         ),
         values,
     )
 
 
+def note_missing(connection: Connection, account: str, began: datetime, at: datetime) -> int:
+    """Mark the levels of which a complete snapshot, begun at `began`, had no row; return how many are new to that."""
+    columns = stock_levels.c
+    return connection.execute(
+        update(stock_levels)
+        .where(
+            columns.account == account,
+            columns.missing_at.is_(None),
+            func.coalesce(columns.seen_at, columns.observed_at) < began,
+        )
+        .values(missing_at=at)
+    ).rowcount
+
+
+def figures_mark(connection: Connection, account: str) -> tuple[int, int]:
+    """Return a mark of an account's figures: it is another whenever any row of it has changed, whoever read it."""
+    columns = stock_levels.c
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(columns.sequence), 0)).where(columns.account == account)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
 def levels(connection: Connection, account: str, *, batch: int = 2000) -> Iterable[Level]:
     """Yield every level of an account in key order, read in batches so that memory stays bounded."""
-    last: tuple[str, str] | None = None
+    after: Place | None = None
     while True:
-        query = (
-            select(*_LEVEL)
-            .where(stock_levels.c.account == account)
-            .order_by(stock_levels.c.warehouse_code, stock_levels.c.sku)
-            .limit(batch)
-        )
-        if last is not None:
-            query = query.where(
-                or_(
-                    stock_levels.c.warehouse_code > last[0],
-                    and_(stock_levels.c.warehouse_code == last[0], stock_levels.c.sku > last[1]),
-                )
-            )
-        rows = connection.execute(query).all()
-        for row in rows:
-            values = dict(row._mapping)
-            yield Level(**values | {"observed": Decimal(values["observed"])})
+        rows = levels_after(connection, account, after, batch)
+        yield from rows
         if len(rows) < batch:
             return
-        last = (rows[-1].warehouse_code, rows[-1].sku)
+        after = (rows[-1].warehouse_code, rows[-1].sku)
 
 
-_LEVEL = tuple(
-    stock_levels.c[name]
-    for name in (
-        "account",
-        "warehouse_code",
-        "sku",
-        "merchant",
-        "warehouse",
-        "shop_sku",
-        "observed",
-        "active",
-        "observed_at",
-        "sending",
-        "published",
-        "stamp",
-        "ignored",
-        "not_before",
+def levels_after(connection: Connection, account: str, after: Place | None, limit: int) -> list[Level]:
+    """Return the next levels of an account in key order; `after` is the (warehouse code, SKU) where the last batch ended."""
+    columns = stock_levels.c
+    query = _LEVELS.where(columns.account == account).order_by(columns.warehouse_code, columns.sku).limit(limit)
+    if after is not None:
+        code, sku = after
+        query = query.where(or_(columns.warehouse_code > code, and_(columns.warehouse_code == code, columns.sku > sku)))
+    return [_level(row) for row in connection.execute(query)]
+
+
+def _level(row: Any) -> Level:
+    values = dict(row._mapping)
+    return Level(**values | {"observed": Decimal(values["observed"]), "active": bool(values["active"])})
+
+
+def _all_levels() -> Select[Any]:
+    names = (
+        "account", "warehouse_code", "sku", "merchant", "warehouse", "shop_sku", "observed", "observed_at", "sending",
+        "published", "stamp", "ignored", "not_before", "sent_at", "missing_at",
+    )  # fmt: skip
+    levels, known = stock_levels.c, catalogue_items.c
+    # The newest word counts: a product may be taken off sale without its stock moving.
+    withdrawn = and_(known.active.is_(False), known.seen_at > levels.observed_at)
+    active = case((withdrawn, False), else_=levels.active)
+    return select(*(levels[name] for name in names), active.label("active"), known.seen_at.label("asked_at")).join(
+        catalogue_items, and_(known.account == levels.account, known.sku == levels.sku), isouter=True
     )
-)
-
-_OVER_THERE = (FulfilmentStatus.DESPATCHED.value, FulfilmentStatus.CANCELLED.value)
 
 
-def in_flight(connection: Connection, account: str) -> dict[tuple[Place, str], int]:
-    """Return the units sold but not reserved in the back end, per place and *shop* SKU.
-
-    Of an order that the back end has shown, what it has not allocated, despatched or cancelled; of one that it has
-    not, every open unit, parked and held ones included; and what the shop has confirmed and we have not taken in.
-    One statement, since an order that moved on between two of them would be missed by both.
-    """
-    lines, parts, units = fulfilment_lines.c, fulfilment_orders.c, order_units.c
-    missing = lines.quantity - lines.allocated - lines.despatched - lines.cancelled
-    taken = exists().where(units.order_item_id == sold_units.c.order_item_id)
-    rows = connection.execute(
-        union_all(
-            # A line that was sent twice (a voided despatch) must not make up for another that is not reserved.
-            select(
-                parts.merchant,
-                parts.warehouse,
-                lines.shop_sku.label("sku"),
-                func.sum(case((missing > 0, missing), else_=0)).label("units"),
-            )
-            .join(fulfilment_lines, lines.fulfilment_order_id == parts.id)
-            .where(
-                parts.account == account,
-                parts.backend_version.is_not(None),
-                parts.backend_status.not_in(_OVER_THERE),
-            )
-            .group_by(parts.merchant, parts.warehouse, lines.shop_sku),
-            select(parts.merchant, parts.warehouse, units.sku, func.count())
-            .join(order_units, units.fulfilment_order_id == parts.id)
-            .where(
-                parts.account == account,
-                parts.backend_version.is_(None),
-                parts.state != SendState.WITHDRAWN.value,
-                units.state == UnitState.OPEN.value,
-            )
-            .group_by(parts.merchant, parts.warehouse, units.sku),
-            select(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku, func.count())
-            .where(~taken)
-            .group_by(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku),
-        )
-    )
-    found: dict[tuple[Place, str], int] = {}
-    for merchant, warehouse, sku, count in rows:
-        if count > 0:
-            key = ((merchant, warehouse), sku)
-            found[key] = found.get(key, 0) + int(count)
-    return found
-
-
-def sold_since(connection: Connection, since: datetime) -> dict[tuple[Place, str], int]:
-    """Return the units taken in since an instant, per place and shop SKU: how fast each sells."""
-    rows = connection.execute(
-        select(
-            fulfilment_orders.c.merchant, fulfilment_orders.c.warehouse, order_units.c.sku, func.count()
-        )
-        .join(order_units, order_units.c.fulfilment_order_id == fulfilment_orders.c.id)
-        .where(order_units.c.created_at >= since)
-        .group_by(fulfilment_orders.c.merchant, fulfilment_orders.c.warehouse, order_units.c.sku)
-    )
-    return {((merchant, warehouse), sku): count for merchant, warehouse, sku, count in rows}
-
-
-def last_sold(connection: Connection, since: datetime) -> dict[tuple[Place, str], datetime]:
-    """Return when a unit was last taken in, per place and shop SKU: the shop's block is older than that."""
-    rows = connection.execute(
-        select(
-            fulfilment_orders.c.merchant,
-            fulfilment_orders.c.warehouse,
-            order_units.c.sku,
-            func.max(order_units.c.created_at),
-        )
-        .join(order_units, order_units.c.fulfilment_order_id == fulfilment_orders.c.id)
-        .where(order_units.c.created_at >= since)
-        .group_by(fulfilment_orders.c.merchant, fulfilment_orders.c.warehouse, order_units.c.sku)
-    )
-    return {((merchant, warehouse), sku): at for merchant, warehouse, sku, at in rows}
-
-
-def note_sold(connection: Connection, seen: Sequence[SoldUnit], gone: Sequence[int], at: datetime) -> None:
-    """Note units that the shop has confirmed and that wait for their delegation; forget those that are gone."""
-    if seen:
-        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(
-            make(sold_units).on_conflict_do_nothing(index_elements=["order_item_id"]),
-            [vars(unit) | {"seen_at": at} for unit in seen],
-        )
-    for some in slices(gone):
-        connection.execute(delete(sold_units).where(sold_units.c.order_item_id.in_(some)))
-
-
-def forget_sold(connection: Connection, before: datetime) -> int:
-    """Delete noted units that were taken in, or that nothing came of for so long."""
-    taken = exists().where(order_units.c.order_item_id == sold_units.c.order_item_id)
-    return connection.execute(
-        delete(sold_units).where(or_(taken, sold_units.c.seen_at < before))
-    ).rowcount
+_LEVELS = _all_levels()
 
 
 def intend(connection: Connection, level: Level, terms: Terms, stamp: datetime, at: datetime) -> bool:
@@ -278,6 +189,7 @@ def intend(connection: Connection, level: Level, terms: Terms, stamp: datetime, 
             "to_in_flight": terms.in_flight,
             "to_buffer": terms.buffer,
             "to_stamp": stamp,
+            "at": at,
         },
     )
     return changed.rowcount == 1
@@ -297,6 +209,7 @@ _INTEND = (
         in_flight=bindparam("to_in_flight"),
         buffer=bindparam("to_buffer"),
         stamp=bindparam("to_stamp"),
+        sent_at=bindparam("at"),
     )
 )
 _SETTLE = (
@@ -308,6 +221,7 @@ _SETTLE = (
         ignored=bindparam("to_ignored"),
         reason=bindparam("to_reason"),
         not_before=bindparam("to_not_before"),
+        sent_at=None,
     )
 )
 _PROVEN = _SETTLE.values(sending=None, published=bindparam("to_published"))
@@ -366,30 +280,3 @@ def correct(
         .values(published=held, stamp=newest, reason=reason[:200], not_before=None)
     )
     return changed.rowcount == 1
-
-
-def note_comparison(
-    connection: Connection,
-    account: str,
-    *,
-    started_at: datetime,
-    finished_at: datetime,
-    skus: int,
-    skus_off: int,
-    units_off: int,
-    edited: int,
-    unknown: int,
-) -> None:
-    """Store what one full compare found: the drift and, over the rows, its trend."""
-    connection.execute(
-        insert(stock_comparisons).values(
-            account=account,
-            started_at=started_at,
-            finished_at=finished_at,
-            skus=skus,
-            skus_off=skus_off,
-            units_off=units_off,
-            edited=edited,
-            unknown=unknown,
-        )
-    )

@@ -49,7 +49,15 @@ orders = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
-# One row per order × merchant × warehouse × delegation: what one back end was asked to send.
+# A back end without a feed of its orders is asked about these again and again: it may still do something with them.
+IS_UNFINISHED_THERE = (
+    "state = 'acknowledged' AND (backend_status IS NULL OR backend_status NOT IN ('despatched', 'cancelled'))"
+)
+IS_WITHDRAWN = "state = 'withdrawn'"
+
+# One row per order × merchant × warehouse × delegation: what one back end was asked to send. `asked_at` is when the
+# back end was last asked about it, where it does not tell by itself; `cancel_wanted` says that a row of
+# `cancellations` concerns it.
 fulfilment_orders = Table(
     "fulfilment_orders",
     metadata,
@@ -65,8 +73,10 @@ fulfilment_orders = Table(
     Column("backend_id", String(64)),
     Column("backend_status", String(32)),
     Column("backend_raw_status", String(64)),
-    Column("backend_version", Integer),
+    Column("backend_version", BigInteger),
+    Column("asked_at", UtcDateTime),
     Column("total_minor", BigInteger),
+    Column("cancel_wanted", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("acknowledged_at", UtcDateTime),
@@ -75,10 +85,58 @@ fulfilment_orders = Table(
     Index("ix_fulfilment_orders_unfinished", "created_at", postgresql_where=text("state IN ('pending', 'sent')"),
           sqlite_where=text("state IN ('pending', 'sent')")),
     Index("ix_fulfilment_orders_backend", "account", "backend_status"),
+    Index("ix_fulfilment_orders_to_ask", "account", "asked_at", postgresql_where=text(IS_UNFINISHED_THERE),
+          sqlite_where=text(IS_UNFINISHED_THERE)),
+    Index("ix_fulfilment_orders_withdrawn", "account", "updated_at", postgresql_where=text(IS_WITHDRAWN),
+          sqlite_where=text(IS_WITHDRAWN)),
+)
+
+# One row per name that an order ever had in the shop: a cancellation call knows it by nothing else.
+order_references = Table(
+    "order_references",
+    metadata,
+    Column("reference_key", String(200), primary_key=True),
+    Column("order_id", BigInteger, primary_key=True),
+)
+
+# One row per cancellation asked for or learnt; `scope` is what repeats meet. Without an order id it is a tombstone:
+# asked before the order was met. `outcomes` has one entry per fulfilment order with the units it concerns; `units`
+# is null where every unit in the scope is meant. `announce_return` is set when the goods leave all the same.
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("scope", String(400), nullable=False, unique=True),
+    Column("source", String(16), nullable=False),
+    Column("reference_key", String(200), nullable=False, index=True),
+    Column("order_id", BigInteger, index=True),
+    Column("merchant", String(64), nullable=False),
+    Column("warehouses", Json, nullable=False),
+    Column("units", Json),
+    Column("reason", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("outcomes", Json, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("answer", String(64), nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("last_asked_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    Column("announce_return", Boolean, nullable=False),
+    Column("return_units", Json, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_cancellations_open", "last_asked_at",
+          postgresql_where=text("state IN ('asked', 'requested', 'manual')"),
+          sqlite_where=text("state IN ('asked', 'requested', 'manual')")),
+    Index("ix_cancellations_announce_return", "id", postgresql_where=text("announce_return"),
+          sqlite_where=text("announce_return")),
 )
 
 # One row per line sent, so that despatches and returns find the units behind a line number. `cancelled` is how
-# many of its units the back end said it will not send.
+# many of its units the back end said it will not send. `reserved_at` is when a read of ours last showed more of the
+# line allocated or despatched than before: by then at the latest, those units had left the back end's free stock.
 fulfilment_lines = Table(
     "fulfilment_lines",
     metadata,
@@ -91,6 +149,9 @@ fulfilment_lines = Table(
     Column("allocated", Integer, nullable=False, server_default="0"),
     Column("despatched", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, default=0),
+    Column("reserved_at", UtcDateTime),
+    Index("ix_fulfilment_lines_reserved_at", "reserved_at", postgresql_where=text("reserved_at IS NOT NULL"),
+          sqlite_where=text("reserved_at IS NOT NULL")),
 )
 
 # One row per SCAYLE order item, which is one unit. `parcel_id` is set while a despatch holds the unit;
@@ -168,7 +229,7 @@ despatches = Table(
     Column("number", String(64), nullable=False),
     Column("reference", String(64), nullable=False),
     Column("fulfilment_order_id", BigInteger, ForeignKey("fulfilment_orders.id"), index=True),
-    Column("version", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
     Column("carrier", String(64), nullable=False),
     Column("despatched_at", UtcDateTime, nullable=False),
     Column("voided_at", UtcDateTime),
@@ -207,6 +268,8 @@ catalogue_items = Table(
 
 # One row per SKU × merchant × warehouse: what the back end says, what the shop was told, what it answered.
 # `sending` is an intended write whose outcome is not known yet; `published` is what the shop is known to hold.
+# `sent_at` is set while a worker waits for that outcome. `seen_at` is when any row of it last came, changed or not;
+# `missing_at` is set while the last complete snapshot had no row of it.
 stock_levels = Table(
     "stock_levels",
     metadata,
@@ -231,6 +294,9 @@ stock_levels = Table(
     Column("ignored", Integer, nullable=False, server_default="0"),
     Column("reason", String(200), nullable=False, server_default=""),
     Column("not_before", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("seen_at", UtcDateTime),
+    Column("missing_at", UtcDateTime),
     Index("ix_stock_levels_shop_sku", "shop_sku"),
 )
 
@@ -244,6 +310,7 @@ sold_units = Table(
     Column("warehouse", String(64), nullable=False),
     Column("sku", String(200), nullable=False),
     Column("seen_at", UtcDateTime, nullable=False, index=True),
+    Column("confirmed_at", UtcDateTime),
 )
 
 # One row per full compare with the shop's own numbers: the drift and its trend.
@@ -259,6 +326,7 @@ stock_comparisons = Table(
     Column("units_off", BigInteger, nullable=False),
     Column("edited", Integer, nullable=False),
     Column("unknown", Integer, nullable=False),
+    Column("unreadable", Integer, nullable=False, server_default="0"),
 )
 
 # One row per feed. It moves only after what it covers is stored.
@@ -349,4 +417,101 @@ schedule_slots = Table(
     Column("job", String(64), primary_key=True),
     Column("slot", BigInteger, primary_key=True),
     Column("claimed_at", UtcDateTime, nullable=False, index=True),
+)
+
+# One row per return: our authorisation (`rma_number` is ours and stored before it is sent), or what a back end received
+# without one. `units` are the order item ids that are to come; `given_rma` and `reference` are what the back end calls it.
+returns = Table(
+    "returns",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("rma_number", String(50), nullable=False, unique=True),
+    Column("source", String(32), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), index=True),
+    Column("fulfilment_order_id", BigInteger, ForeignKey("fulfilment_orders.id"), index=True),
+    Column("units", Json, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("linked_by", String(16), nullable=False),
+    Column("linked_parcel", BigInteger),
+    Column("given_rma", String(64), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("backend_id", String(64)),
+    Column("backend_status", String(32)),
+    Column("backend_version", BigInteger),
+    Column("created_by", String(100), nullable=False),
+    Column("expected_at", UtcDateTime),
+    Column("first_received_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("account", "backend_id"),
+    Index("ix_returns_open", "state", "created_at", postgresql_where=text("state IN ('waiting', 'expected')"),
+          sqlite_where=text("state IN ('waiting', 'expected')")),
+)
+
+# One row per receipt line of a back end: goods that came back, once. `units` are those that they turned out to be.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("return_id", BigInteger, ForeignKey("returns.id"), nullable=False, index=True),
+    Column("account", String(64), nullable=False),
+    Column("receipt_line_id", String(100), nullable=False),
+    Column("order_line_number", Integer),
+    Column("sku", String(200), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("condition", String(32), nullable=False),
+    Column("disposition", String(32), nullable=False),
+    Column("raw_condition", String(64), nullable=False),
+    Column("raw_disposition", String(64), nullable=False),
+    Column("units", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("decision", String(32), nullable=False),
+    Column("decided_by", String(100), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("account", "receipt_line_id"),
+    Index("ix_receipts_waiting", "created_at", postgresql_where=text("state = 'waiting'"),
+          sqlite_where=text("state = 'waiting'")),
+)
+
+# One row per unit that came back or that the shop shows as returned: its one return in the shop, ever, and its refund.
+returned_units = Table(
+    "returned_units",
+    metadata,
+    Column("order_item_id", BigInteger, ForeignKey("order_units.order_item_id"), primary_key=True, autoincrement=False),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False, index=True),
+    Column("receipt_id", BigInteger, ForeignKey("receipts.id"), index=True),
+    Column("decision", String(32), nullable=False),
+    Column("transmission_id", BigInteger, ForeignKey("transmissions.id"), index=True),
+    Column("paid_minor", BigInteger),
+    Column("received_at", UtcDateTime),
+    Column("shown_at", UtcDateTime),
+    Column("refunded_at", UtcDateTime),
+    Column("refunded_by", String(16), nullable=False),
+    Column("checked_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_returned_units_open", "created_at",
+          postgresql_where=text("refunded_at IS NULL OR received_at IS NULL"),
+          sqlite_where=text("refunded_at IS NULL OR received_at IS NULL")),
+)
+
+# One row per refund that the shop told of. `units` is empty where it did not say whose.
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("message_id", String(200), nullable=False, unique=True),
+    Column("order_id", BigInteger, nullable=False, index=True),
+    Column("units", Json, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("currency", String(3), nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False),
+    Column("checked_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_refunds_unchecked", "created_at", postgresql_where=text("checked_at IS NULL"),
+          sqlite_where=text("checked_at IS NULL")),
 )

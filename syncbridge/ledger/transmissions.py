@@ -7,6 +7,7 @@ that wakes after its lease was taken over changes nothing and gets LeaseLost.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,7 +53,37 @@ def add(
     fulfilment_order_id: int | None = None,
 ) -> int:
     """Record the intent to write; unique per (target, kind, key)."""
-    row = {
+    row = _new_row(kind, target, key, order_id, fulfilment_order_id, due_at, at)
+    return int(insert_row(connection, transmissions, row))
+
+
+def add_once(
+    connection: Connection,
+    *,
+    kind: str,
+    target: str,
+    key: str,
+    order_id: int,
+    at: datetime,
+    due_at: datetime | None,
+    fulfilment_order_id: int | None = None,
+) -> int | None:
+    """Record the intent to write unless it is recorded already; return its id, None where it was there."""
+    row = _new_row(kind, target, key, order_id, fulfilment_order_id, due_at, at)
+    added = insert_row(connection, transmissions, row, unless=("target", "kind", "key"))
+    return None if added is None else int(added)
+
+
+def _new_row(
+    kind: str,
+    target: str,
+    key: str,
+    order_id: int,
+    fulfilment_order_id: int | None,
+    due_at: datetime | None,
+    at: datetime,
+) -> dict[str, Any]:
+    return {
         "kind": kind,
         "target": target,
         "key": key,
@@ -68,7 +99,6 @@ def add(
         "created_at": at,
         "updated_at": at,
     }
-    return int(insert_row(connection, transmissions, row))
 
 
 def claim_due(
@@ -354,6 +384,79 @@ def withdraw_unsent(connection: Connection, transmission_id: int, *, at: datetim
     return True
 
 
+def order_write(connection: Connection, fulfilment_order_id: int) -> int:
+    """Return the transmission that creates a fulfilment order in its back end."""
+    return int(
+        connection.execute(
+            select(transmissions.c.id).where(
+                transmissions.c.fulfilment_order_id == fulfilment_order_id, transmissions.c.kind == "order"
+            )
+        ).scalar_one()
+    )
+
+
+def compose_anew(connection: Connection, fulfilment_order_id: int, *, at: datetime) -> bool:
+    """Have an order from which nothing ever left composed anew; false when an attempt may have left, or it is final.
+
+    A worker in the middle of composing it finds its lease gone. What is parked stays parked.
+    """
+    changed = connection.execute(
+        update(transmissions)
+        .where(
+            transmissions.c.fulfilment_order_id == fulfilment_order_id,
+            transmissions.c.kind == "order",
+            transmissions.c.state == SendState.PENDING.value,
+            transmissions.c.uncertain.is_(False),
+        )
+        .values(body=None, body_version=transmissions.c.body_version + 1, updated_at=at, **_RELEASED)
+    )
+    return changed.rowcount == 1
+
+
+def look_up_soon(connection: Connection, fulfilment_order_id: int, *, at: datetime) -> None:
+    """Have an order whose outcome is unknown looked up now, unless somebody is at it."""
+    connection.execute(
+        update(transmissions)
+        .where(
+            transmissions.c.fulfilment_order_id == fulfilment_order_id,
+            transmissions.c.kind == "order",
+            transmissions.c.state == SendState.SENT.value,
+            or_(transmissions.c.lease_until.is_(None), transmissions.c.lease_until < at),
+        )
+        .values(due_at=at, updated_at=at)
+    )
+
+
+def id_of(connection: Connection, target: str, kind: str, key: str) -> int | None:
+    """Return a write by its key, or None."""
+    return connection.execute(
+        select(transmissions.c.id).where(
+            transmissions.c.target == target, transmissions.c.kind == kind, transmissions.c.key == key
+        )
+    ).scalar()
+
+
+def is_final(connection: Connection, target: str, kind: str, key: str) -> bool:
+    """Say whether a write is there and finished."""
+    state = connection.execute(
+        select(transmissions.c.state).where(
+            transmissions.c.target == target, transmissions.c.kind == kind, transmissions.c.key == key
+        )
+    ).scalar()
+    return state in (SendState.ACKNOWLEDGED.value, SendState.WITHDRAWN.value)
+
+
+def next_due(connection: Connection, order_id: int, kinds: Sequence[str]) -> datetime | None:
+    """Return when the first unfinished write of these kinds is due for an order; None where none is."""
+    return connection.execute(
+        select(func.min(transmissions.c.due_at)).where(
+            transmissions.c.order_id == order_id,
+            transmissions.c.kind.in_(kinds),
+            transmissions.c.state.in_((SendState.PENDING.value, SendState.SENT.value)),
+        )
+    ).scalar()
+
+
 def make_due(connection: Connection, *, at: datetime, order_id: int) -> list[int]:
     """Put an order's unfinished writes on the clock again, for a re-run by hand; return their ids."""
     rows = connection.execute(
@@ -379,6 +482,45 @@ def compare_soon(connection: Connection, fulfilment_order_id: int, *, at: dateti
         )
         .values(due_at=at, updated_at=at)
     )
+
+
+def keys_of(connection: Connection, fulfilment_order_id: int, kind: str) -> frozenset[str]:
+    """Return the keys of a fulfilment order's writes of a kind."""
+    return frozenset(
+        connection.execute(
+            select(transmissions.c.key).where(
+                transmissions.c.fulfilment_order_id == fulfilment_order_id, transmissions.c.kind == kind
+            )
+        ).scalars()
+    )
+
+
+def look_soon(connection: Connection, fulfilment_order_id: int, kind: str, *, at: datetime) -> None:
+    """Put a fulfilment order's unfinished writes of a kind on the clock: what parked them seems to be over."""
+    connection.execute(
+        update(transmissions)
+        .where(
+            transmissions.c.fulfilment_order_id == fulfilment_order_id,
+            transmissions.c.kind == kind,
+            transmissions.c.state.in_((SendState.PENDING.value, SendState.SENT.value)),
+        )
+        .values(due_at=at, updated_at=at)
+    )
+
+
+def look_at_parked(connection: Connection, ids: Sequence[int], *, at: datetime) -> int:
+    """Put those of these writes on the clock that an exception keeps off it; each is looked up first. Return how many."""
+    if not ids:
+        return 0
+    return connection.execute(
+        update(transmissions)
+        .where(
+            transmissions.c.id.in_(ids),
+            transmissions.c.due_at.is_(None),
+            transmissions.c.state.in_((SendState.PENDING.value, SendState.SENT.value)),
+        )
+        .values(due_at=at, updated_at=at)
+    ).rowcount
 
 
 def frozen_body(connection: Connection, fulfilment_order_id: int) -> str | None:

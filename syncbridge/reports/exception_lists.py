@@ -115,6 +115,16 @@ def open_of_order(connection: Connection, order_id: int) -> list[ExceptionRow]:
     return list_exceptions(connection, Filter(order_id=order_id), 1000)[0]
 
 
+def open_about(connection: Connection, subjects: Sequence[str]) -> list[ExceptionRow]:
+    """Return the open exceptions about any of these subjects, most urgent first."""
+    rows = connection.execute(
+        select(exceptions)
+        .where(exceptions.c.subject.in_(subjects), exceptions.c.state != ExceptionState.RESOLVED.value)
+        .order_by(_URGENCY, exceptions.c.opened_at, exceptions.c.id)
+    ).all()
+    return [_row(row) for row in rows]
+
+
 def orders_under(connection: Connection, *, kind: str | None, cause: str | None) -> list[int]:
     """Return the orders that have an open exception of this kind or with exactly this cause."""
     query = _filtered(select(exceptions.c.order_id), Filter(kind=kind, cause=cause)).where(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from syncbridge.domain.money import Money
 from syncbridge.reports.facts import Fact
 
 # Further apart than clocks and polling explain: then both times are worth showing.
@@ -47,6 +48,13 @@ def _sentence(fact: Fact) -> str:
             return f"{detail['actor']}: {detail['action']}. Reason: {detail['reason'] or 'none given'}"
         case "order_confirmed":
             return "order confirmed in the shop"
+        case "units_cancelled":
+            return f"{_units(detail)} of {fact.subject} cancelled, {_asker(detail)}"
+        case _ if fact.event in _CANCELLATIONS:
+            named = f" ({fact.subject})" if fact.subject else ""
+            return f"{_CANCELLATIONS[fact.event]}{named}: {detail.get('why', '')}"
+        case _ if fact.event in _RETURNS:
+            return _RETURNS[fact.event](fact)
         case "exception_opened":
             return f"exception opened: {detail.get('kind', '')} ({detail.get('cause', '')})"
         case "exception_resolved":
@@ -55,6 +63,71 @@ def _sentence(fact: Fact) -> str:
             return f"{fact.event.replace('_', ' ')} {fact.subject} (was {detail['was']}): {detail['why']}"
         case _:
             return _spelled_out(fact)
+
+
+def _came_back(fact: Fact) -> str:
+    detail = fact.detail
+    state = f"{detail['condition']}, {detail['disposition']}"
+    return f"{detail['quantity']} × {detail['sku']} came back ({state}), receipt {fact.subject}, {detail['rma']}"
+
+
+_DECISIONS = {
+    "refund_and_restock": "to be refunded, the goods restocked",
+    "refund_and_write_off": "to be refunded, the goods written off",
+    "ask": "a person decides about the money",
+    "nothing_due": "cancelled before it left, so nothing is due",
+}
+_RETURNS: dict[str, Callable[[Fact], str]] = {
+    "return_expected": lambda fact: (
+        f"{_units(fact.detail)} to come back under {fact.subject} "
+        f"({str(fact.detail['source']).replace('_', ' ')}, {str(fact.detail['reason']).replace('_', ' ')})"
+    ),
+    "goods_came_back": _came_back,
+    "return_without_announcement": lambda fact: (
+        f"a parcel came back without an announcement, known by its {fact.detail['found_by']} ({fact.subject})"
+    ),
+    "units_returned": lambda fact: (
+        f"{_units(fact.detail)} returned by receipt {fact.subject}: "
+        f"{_DECISIONS.get(str(fact.detail['decision']), fact.detail['decision'])}"
+    ),
+    "return_shown": lambda fact: f"SCAYLE shows {_units(fact.detail)} as returned",
+    "returned_without_goods": lambda fact: f"SCAYLE shows {_units(fact.detail)} as returned, and no goods have come",
+    "refund_acknowledged": lambda fact: f"SCAYLE shows the refund of {_units(fact.detail)}",
+    "refund_shown": lambda fact: f"SCAYLE tells of a refund: {_units(fact.detail)}, {_amount(fact.detail)}",
+}
+
+
+def _amount(detail: Mapping[str, Any]) -> str:
+    minor, currency = detail.get("amount_minor"), str(detail.get("currency") or "")
+    return f"{Money(minor, currency)} {currency}".strip() if isinstance(minor, int) else "no amount given"
+
+
+# The shop's own cancellation messages are writes, and worded as such below.
+_CANCELLATIONS = {
+    "cancellation_asked": "the cancellation is asked for again",
+    "cancellation_requested": "the cancellation waits for the warehouse",
+    "cancellation_manual": "the cancellation waits for a person",
+    "cancellation_cancelled": "the cancellation succeeded",
+    "cancellation_refused": "the cancellation was refused",
+    "cancellation_mixed": "the cancellation succeeded in part",
+}
+_ASKERS = {
+    "call": "as SCAYLE asked",
+    "event": "as SCAYLE's event told",
+    "poll": "as SCAYLE's order shows",
+    "operator": "as an operator asked",
+    "warehouse": "by the warehouse",
+}
+
+
+def _asker(detail: Mapping[str, Any]) -> str:
+    return _ASKERS.get(str(detail.get("asked_by") or detail.get("learnt_by") or "poll"), "as somebody asked")
+
+
+def _units(detail: Mapping[str, Any]) -> str:
+    units = detail.get("units") or []
+    few = ", ".join(str(one) for one in units[:4])
+    return f"unit{'' if len(units) == 1 else 's'} {few}{' and more' if len(units) > 4 else ''}" if units else "no open unit"
 
 
 def _attempt(fact: Fact) -> str:

@@ -14,8 +14,19 @@ from syncbridge.ledger.exceptions import is_open
 from syncbridge.ledger.stock import Level
 from syncbridge.ledger.tables import stock_comparisons, stock_levels
 
-Explain = Callable[[Level, int, int, datetime], Terms]
-"""(level, units sold but not reserved, units sold of late, as of when) -> the terms of its number."""
+
+@dataclass(frozen=True)
+class Rules:
+    """How a run counts, given by whoever knows: the report has no rules of its own.
+
+    `explain` returns the terms of a level's number, `differs` whether the shop may hold another, `in_hand` whether a
+    worker has just sent it, and `is_configured` whether the level's merchant still has its warehouse.
+    """
+
+    explain: Callable[[Level], Terms]
+    differs: Callable[[Level, Terms], bool]
+    in_hand: Callable[[Level, Terms], bool]
+    is_configured: Callable[[Level], bool]
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ class StockLine:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one full compare with the shop found: SKUs read, SKUs and units off, edited in the shop, unknown to it."""
+    """What one full compare with the shop found: SKUs read, SKUs and units off, edited in the shop, unknown to it, unreadable."""
 
     account: str
     started_at: datetime
@@ -81,6 +92,7 @@ class Comparison:
     units_off: int
     edited: int
     unknown: int
+    unreadable: int
 
 
 def sources(
@@ -97,38 +109,16 @@ def sources(
 
 
 def stock_lines(
-    connection: Connection,
-    found: Sources,
-    explain: Explain,
-    is_configured: Callable[[Level], bool],
-    now: datetime,
-    *,
-    speed_over: timedelta,
-    sku: str | None = None,
+    connection: Connection, found: Sources, rules: Rules, now: datetime, *, sku: str | None = None
 ) -> Iterator[StockLine]:
-    """Yield every level of an account in the order of its SKUs; `sku` is the shop's or the back end's name for one.
-
-    `is_configured` says whether a level's merchant still has its warehouse. `speed_over`: over how long sales are
-    counted for the buffers of fast movers.
-    """
+    """Yield every level of an account in the order of its SKUs; `sku` is the shop's or the back end's name for one."""
     reasons = _reasons(connection, found.account)
-    in_flight = stock.in_flight(connection, found.account)
-    sold = stock.sold_since(connection, now - speed_over)
     for level in stock.levels(connection, found.account):
         if sku is not None and sku not in (level.shop_sku, level.sku):
             continue
-        key = (level.place, level.shop_sku)
-        # A unit without a warehouse may be taken from any of its merchant's.
-        units = in_flight.get(key, 0) + in_flight.get(((level.merchant, ""), level.shop_sku), 0)
-        terms = explain(level, units, sold.get(key, 0), found.as_of or now)
-        differs = terms.sellable != level.published or level.sending is not None
-        waits = ""
-        if differs:
-            waits = (
-                _waits(level, found, now)
-                if is_configured(level)
-                else "left alone: no longer in the configuration"
-            )
+        terms = rules.explain(level)
+        differs = rules.differs(level, terms)
+        waits = _waits(level, terms, found, rules, now) if differs else ""
         why = waits or (
             _differs(level, reasons.get((level.warehouse_code, level.sku), ""))
             if differs
@@ -177,14 +167,18 @@ def _reasons(connection: Connection, account: str) -> dict[tuple[str, str], str]
     return {(row.warehouse_code, row.sku): row.reason for row in rows}
 
 
-def _waits(level: Level, found: Sources, now: datetime) -> str:
+def _waits(level: Level, terms: Terms, found: Sources, rules: Rules, now: datetime) -> str:
     """Say what keeps the next run from writing a number, or nothing."""
+    if not rules.is_configured(level):
+        return "left alone: no longer in the configuration"
     if found.read_to is None:
         return "waits: the back end's stock was never read to its end"
     if found.known_orders is None:
         return "waits: the shop's orders were never read to their end"
     if level.not_before is not None and now < level.not_before:
         return f"waits until {level.not_before:%H:%M:%S} UTC: the shop refused it"
+    if rules.in_hand(level, terms):
+        return "a worker has just sent it and waits for the answer"
     if found.held:
         return f"held: a mass change of {found.account} needs a look"
     if stamp_for((found.read_to, found.known_orders, now), last=level.stamp) is None:
@@ -205,6 +199,8 @@ def _differs(level: Level, reason: str) -> str:
 def _odd(level: Level, terms: Terms) -> str:
     if not level.active:
         return "not active in the back end"
+    if level.missing_at is not None:
+        return "missing from the back end's last snapshot: it may fall and does not rise"
     if level.observed < 0:
         return f"the back end says {level.observed}"
     if terms.available < terms.in_flight:

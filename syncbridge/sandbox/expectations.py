@@ -50,14 +50,24 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Expectation:
-    """The outcome and, for an exception, every fault by Scend's code."""
+    """The outcome and, for an exception, every fault by its code.
+
+    `living_parts` are the merchants of a split order whose part has to live although another's has to fail;
+    `waiting_units` are the units of the parts that have to fail.
+    """
 
     outcome: Outcome
     faults: frozenset[str] = frozenset()
+    living_parts: frozenset[str] = frozenset()
+    waiting_units: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Write it for a report."""
-        return {"outcome": str(self.outcome), "faults": sorted(self.faults)}
+        return {
+            "outcome": str(self.outcome),
+            "faults": sorted(self.faults),
+            "livingParts": sorted(self.living_parts),
+        }
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from syncbridge.sandbox.records import (
@@ -55,9 +55,16 @@ def lost_orders(result: Score) -> int:
     return len({one.subject for one in result.violations})
 
 
-def no_duplicate(shop: ShopRecord, warehouse: WarehouseRecord) -> Score:
-    """I2: no unit is on two live orders; each has at most one shipment, capture, return and refund."""
-    violations = list(_ordered_twice(shop, warehouse))
+def no_duplicate(
+    shop: ShopRecord, warehouse: WarehouseRecord, exceptions: Sequence[OpenException] = ()
+) -> Score:
+    """I2: no unit is on two live orders; each has at most one shipment, capture, return and refund.
+
+    A second order that a vendor made by itself may stand where somebody was told that it is one.
+    """
+    told = [one for one in exceptions if one.kind == "order_duplicated"]
+    named = {order_id for order_id in warehouse.by_shop_order if _named(told, order_id)}
+    violations = list(_ordered_twice(shop, warehouse, named))
     for unit in shop.units:
         for what, count in (
             ("shipments", len(unit.shipments)),
@@ -67,14 +74,19 @@ def no_duplicate(shop: ShopRecord, warehouse: WarehouseRecord) -> Score:
         ):
             if count > 1:
                 violations.append(Violation(_unit(shop, unit), f"{count} {what}"))
-    for reference, count in Counter(order.reference for order in warehouse.orders).items():
+    live = (order for order in warehouse.orders if order.is_live and order.order_id not in named)
+    for reference, count in Counter(order.reference for order in live).items():
         if count > 1:
-            violations.append(Violation(f"reference {reference}", f"{count} orders of Scend bear it"))
+            violations.append(
+                Violation(f"reference {reference}", f"{count} live orders of {warehouse.name} bear it")
+            )
     return score("I2", "No duplicate", len(shop.units), violations)
 
 
-def _ordered_twice(shop: ShopRecord, warehouse: WarehouseRecord) -> Iterator[Violation]:
+def _ordered_twice(shop: ShopRecord, warehouse: WarehouseRecord, named: Collection[int]) -> Iterator[Violation]:
     for order_id, orders in warehouse.by_shop_order.items():
+        if order_id in named:
+            continue
         sold = Counter(unit.sku for unit in shop.by_order.get(order_id, ()))
         surplus = {sku: count - sold[sku] for sku, count in _held(orders).items() if count > sold[sku]}
         if surplus and sold:
@@ -85,7 +97,7 @@ def _ordered_twice(shop: ShopRecord, warehouse: WarehouseRecord) -> Iterator[Vio
 
 
 def nothing_from_nowhere(shop: ShopRecord, warehouse: WarehouseRecord, merchant: str) -> Score:
-    """I3: every Scend order, shipment and cancellation has a cause in the other vendor's records."""
+    """I3: every order of a back end, shipment, cancellation and return has a cause in the other vendor's records."""
     violations = []
     for order in warehouse.orders:
         order_id = order.order_id
@@ -94,16 +106,24 @@ def nothing_from_nowhere(shop: ShopRecord, warehouse: WarehouseRecord, merchant:
         )
         if order_id is None or not sold:
             violations.append(
-                Violation(f"Scend order {order.reference}", "no SCAYLE order of this merchant is behind it")
+                Violation(
+                    f"{warehouse.name} order {order.reference}", "no SCAYLE order of this merchant is behind it"
+                )
             )
             continue
         strange = {sku: count - sold[sku] for sku, count in order.units().items() if count > sold[sku]}
         if strange:
-            violations.append(Violation(f"Scend order {order.reference}", f"nobody bought {_skus(strange)}"))
+            violations.append(
+                Violation(f"{warehouse.name} order {order.reference}", f"nobody bought {_skus(strange)}")
+            )
     violations += _shipments_without_despatch(shop, warehouse, merchant)
     violations += _cancellations_without_cause(shop, warehouse)
+    violations += _returns_without_goods(shop, warehouse)
     counted = (
-        len(warehouse.orders) + len(shop.shipments) + sum(1 for unit in shop.units if unit.cancellations)
+        len(warehouse.orders)
+        + len(shop.shipments)
+        + sum(1 for unit in shop.units if unit.cancellations)
+        + sum(1 for unit in shop.units if unit.returns)
     )
     return score("I3", "Nothing from nowhere", counted, violations)
 
@@ -118,7 +138,9 @@ def _shipments_without_despatch(
         if order_id is None:
             continue
         for parcel in despatch.parcels:
-            for key in (parcel.tracking, f"{despatch.despatch_number}/{parcel.number}"):
+            # Told before its numbers came, a despatch whose parcels are renamed was one parcel with everything in it.
+            nameless = 1 if warehouse.parcels_renamed else parcel.number
+            for key in (parcel.tracking, f"{despatch.despatch_number}/{nameless}"):
                 if key:
                     content = parcels[order_id].setdefault(key, Counter())
                     content.update(parcel.units)
@@ -133,7 +155,7 @@ def _shipments_without_despatch(
         subject = f"{_order(shop, shipment.order_id)} shipment {shipment.key}"
         if held is None:
             if shipment.key not in told_before and _without_suffix(shipment.key) not in told_before:
-                yield Violation(subject, "Scend never sent such a parcel for this order")
+                yield Violation(subject, f"{warehouse.name} never sent such a parcel for this order")
             continue
         surplus = {sku: count - held[sku] for sku, count in units.items() if count > held[sku]}
         if surplus:
@@ -154,6 +176,21 @@ def _cancellations_without_cause(shop: ShopRecord, warehouse: WarehouseRecord) -
             yield Violation(
                 _order(shop, order_id), f"cancelled by the merchant, not by the warehouse: {_skus(surplus)}"
             )
+
+
+def _returns_without_goods(shop: ShopRecord, warehouse: WarehouseRecord) -> Iterator[Violation]:
+    """Find returned units whose goods never came back. Goods of an order that nobody knows may be anybody's."""
+    order_of = {order.reference: order.order_id for order in warehouse.orders}
+    came: defaultdict[int | None, Counter[str]] = defaultdict(Counter)
+    for one in warehouse.received:
+        came[order_of.get(one.reference)][one.sku] += one.units
+    anybodys = came.pop(None, Counter())
+    for order_id, units in shop.by_order.items():
+        missing = Counter(unit.sku for unit in units if unit.returns) - came[order_id]
+        surplus = missing - anybodys
+        anybodys -= missing
+        if surplus:
+            yield Violation(_order(shop, order_id), f"returned, and the goods never came: {_skus(surplus)}")
 
 
 def units_conserve(
@@ -178,8 +215,8 @@ def units_conserve(
             text = "; ".join(
                 part
                 for part in (
-                    f"sent by Scend, open in SCAYLE: {_skus(short)}" if short else "",
-                    f"shipped in SCAYLE, never sent by Scend: {_skus(over)}" if over else "",
+                    f"sent by {warehouse.name}, open in SCAYLE: {_skus(short)}" if short else "",
+                    f"shipped in SCAYLE, never sent by {warehouse.name}: {_skus(over)}" if over else "",
                 )
                 if part
             )

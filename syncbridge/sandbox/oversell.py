@@ -49,7 +49,7 @@ def no_oversell(shop: ShopRecord, warehouse: WarehouseRecord, merchant: str, buf
         and fact["source"] not in PEOPLE
         and fact["releasedOrders"]
     ]
-    violations += _given_away(shop, warehouse, releases, free, waiting)
+    violations += _given_away(shop, warehouse, merchant, releases, free, waiting)
     return score("I6", "No oversell", len(shown) + len(releases), violations)
 
 
@@ -62,7 +62,7 @@ def all_published(shop: ShopRecord, warehouse: WarehouseRecord, merchant: str) -
 
 
 def free_units(warehouse: WarehouseRecord) -> Counter[str]:
-    """Return what Scend has available for sale, by SKU, over all its warehouses."""
+    """Return what a back end has available for sale, by SKU, over all its warehouses."""
     found: Counter[str] = Counter()
     for row in warehouse.stock:
         found[row.sku] += row.available_for_sale
@@ -72,7 +72,7 @@ def free_units(warehouse: WarehouseRecord) -> Counter[str]:
 def sold_and_not_reserved(shop: ShopRecord, warehouse: WarehouseRecord, merchant: str) -> Counter[str]:
     """Return the units that the shop has confirmed and for which the warehouse has put nothing aside, by SKU.
 
-    Of an order that is on Scend, what is backordered, held or not looked at yet; of one that is not, all that is open.
+    Of an order that a back end holds, what is backordered, held or not looked at yet; of one that is not, all that is open.
     """
     found: Counter[str] = Counter()
     for order in warehouse.orders:
@@ -93,6 +93,7 @@ def sold_and_not_reserved(shop: ShopRecord, warehouse: WarehouseRecord, merchant
 def _given_away(
     shop: ShopRecord,
     warehouse: WarehouseRecord,
+    merchant: str,
     releases: Iterable[Mapping[str, Any]],
     free: Mapping[str, int],
     waiting: Mapping[str, int],
@@ -105,7 +106,7 @@ def _given_away(
     met = _met_at(warehouse)
     sold: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for fact in shop.facts:
-        if fact["fact"] == "stock.blocked":
+        if fact["fact"] == "stock.blocked" and fact.get("merchant", merchant) == merchant:
             sold[fact["sku"]].append((fact["at"], int(fact["units"])))
     lost = _lost_at(warehouse)
     for write in releases:
@@ -124,7 +125,7 @@ def _given_away(
 
 
 def _met_at(warehouse: WarehouseRecord) -> dict[int, str]:
-    """Return when Scend first got an order of each SCAYLE order, as it writes the time."""
+    """Return when a back end first got an order of each SCAYLE order, as it writes the time."""
     found: dict[int, str] = {}
     for fact in warehouse.facts:
         match = REFERENCE.match(str(fact.get("clientReference"))) if fact["fact"] == "order_created" else None
@@ -145,6 +146,6 @@ def _lost_at(warehouse: WarehouseRecord) -> defaultdict[str, list[tuple[str, int
     for fact in warehouse.facts:
         if fact["fact"] == "short_pick":
             for line in fact["lines"]:
-                sku = names.get((fact["orderId"], line["lineNumber"]), "")
+                sku = str(line.get("sku") or names.get((fact["orderId"], line["lineNumber"]), ""))
                 found[sku].append((str(fact["at"]), int(line["quantity"])))
     return found

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-REFERENCE = re.compile(r"^SCY-[A-Za-z0-9]+-(\d+)(?:-(?:\d+|R\d+))?$")
-"""The usual reference template, `SCY-{shop}-{order_id}`, with the suffix of a later delegation."""
+REFERENCE = re.compile(r"^SCY[A-Z]*-[A-Za-z0-9]+-(\d+)(?:-(?:\d+|R\d+))?$")
+"""The usual reference template, `SCY-{shop}-{order_id}`, with the suffix of a later delegation.
+
+A second back end's begins with letters of its own after `SCY`, since references are unique over all back ends.
+"""
 
 SHOP_SECTIONS = "orders,units,shipments,delegations,delegationCalls,stock,facts,faultsInjected"
-WAREHOUSE_SECTIONS = "orders,despatches,stock,facts,faultsInjected"
+WAREHOUSE_SECTIONS = "orders,despatches,stock,returns,facts,faultsInjected"
 """The sections of the stand-ins' state that `read_shop` and `read_warehouse` need."""
 
 SHIPPED = frozenset({"delivered", "shipped"})
@@ -25,7 +29,7 @@ OPEN = frozenset({"available", "deliverable", "created", "pended", "confirmed", 
 
 @dataclass(frozen=True)
 class ShopUnit:
-    """One unit as SCAYLE has it, with how often each final thing was done to it."""
+    """One unit as SCAYLE has it, with how often each final thing was done to it; `paid` in minor units, if known."""
 
     order_id: int
     item_id: int
@@ -37,6 +41,7 @@ class ShopUnit:
     returns: int = 0
     refunds: int = 0
     cancellations: int = 0
+    paid: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,10 @@ class RequestEntry:
 
 @dataclass(frozen=True)
 class ShopRecord:
-    """What SCAYLE knows. `states` is the order's state by order id; `names` its public key (the invoice number)."""
+    """What SCAYLE knows. `states` is the order's state by order id; `names` its public key (the invoice number).
+
+    `totals` is what the shopper owed for an order when it was placed, fees and tax included, in minor units.
+    """
 
     units: tuple[ShopUnit, ...]
     states: Mapping[int, str]
@@ -100,6 +108,19 @@ class ShopRecord:
     facts: tuple[Mapping[str, Any], ...] = ()
     requests: tuple[RequestEntry, ...] = ()
     faults_injected: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, merchant: str) -> ShopRecord:
+        """Return what concerns one merchant: its units, shipments, delegations and stock; facts and requests stay."""
+        units = tuple(unit for unit in self.units if unit.merchant == merchant)
+        items = {unit.item_id for unit in units}
+        return replace(
+            self,
+            units=units,
+            calls=tuple(call for call in self.calls if call.merchant == merchant),
+            shipments=tuple(one for one in self.shipments if not items.isdisjoint(one.item_ids)),
+            stock=tuple(row for row in self.stock if row.merchant == merchant),
+        )
 
     @cached_property
     def by_order(self) -> Mapping[int, tuple[ShopUnit, ...]]:
@@ -117,7 +138,7 @@ class ShopRecord:
 
 @dataclass(frozen=True)
 class WarehouseLine:
-    """One line of a Scend order, in units."""
+    """One line of a back end's order, in units."""
 
     sku: str
     ordered: int
@@ -128,12 +149,13 @@ class WarehouseLine:
 
 @dataclass(frozen=True)
 class WarehouseOrder:
-    """One order as Scend holds it."""
+    """One order as its back end holds it; `total_minor` includes tax and fees."""
 
     backend_id: str
     reference: str
     status: str
     lines: tuple[WarehouseLine, ...]
+    total_minor: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -165,7 +187,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Despatch:
-    """One despatch of Scend, voided or not."""
+    """One despatch of a back end, voided or not."""
 
     despatch_id: str
     despatch_number: str
@@ -176,15 +198,24 @@ class Despatch:
 
 @dataclass(frozen=True)
 class WarehouseStockRow:
-    """What Scend has of one SKU in one warehouse and has promised to nobody."""
+    """What a back end has of one SKU in one warehouse and has promised to nobody."""
 
     sku: str
     available_for_sale: int
 
 
 @dataclass(frozen=True)
+class Received:
+    """Goods that came back; `reference` is empty where the back end does not know of which order."""
+
+    reference: str
+    sku: str
+    units: int
+
+
+@dataclass(frozen=True)
 class WarehouseRecord:
-    """What Scend knows."""
+    """What a back end knows. `parcels_renamed`: parcels get other names, and other goods, once their numbers come."""
 
     orders: tuple[WarehouseOrder, ...]
     despatches: tuple[Despatch, ...] = ()
@@ -192,10 +223,13 @@ class WarehouseRecord:
     facts: tuple[Mapping[str, Any], ...] = ()
     requests: tuple[RequestEntry, ...] = ()
     faults_injected: Mapping[str, int] = field(default_factory=dict)
+    name: str = "Scend"
+    parcels_renamed: bool = False
+    received: tuple[Received, ...] = ()
 
     @cached_property
     def by_shop_order(self) -> Mapping[int, tuple[WarehouseOrder, ...]]:
-        """Scend orders by the SCAYLE order that they name."""
+        """Orders by the SCAYLE order that they name."""
         grouped: defaultdict[int, list[WarehouseOrder]] = defaultdict(list)
         for order in self.orders:
             if order.order_id is not None:
@@ -258,25 +292,31 @@ def _fault_codes(evidence: Any) -> frozenset[str]:
     )
 
 
+def read_units(rows: Sequence[Mapping[str, Any]]) -> tuple[ShopUnit, ...]:
+    """Read the units of the SCAYLE stand-in's state."""
+    return tuple(
+        ShopUnit(
+            order_id=int(row["orderId"]),
+            item_id=int(row["itemId"]),
+            sku=str(row["sku"] if row["sku"] is not None else ""),
+            merchant=str(row["merchant"]),
+            status=str(row["status"]),
+            shipments=tuple(row["shipments"]),
+            captures=int(row["captures"]),
+            returns=int(row["returns"]),
+            refunds=int(row["refunds"]),
+            cancellations=int(row["cancellations"]),
+            paid=int(row["paid"]) if row.get("paid") is not None else None,
+        )
+        for row in rows
+    )
+
+
 def read_shop(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = ()) -> ShopRecord:
     """Read the SCAYLE stand-in's state (`GET /_sandbox/state`) and, if given, its journal."""
     items_of = {int(row["id"]): tuple(int(number) for number in row["items"]) for row in dump["delegations"]}
     return ShopRecord(
-        units=tuple(
-            ShopUnit(
-                order_id=int(row["orderId"]),
-                item_id=int(row["itemId"]),
-                sku=str(row["sku"] if row["sku"] is not None else ""),
-                merchant=str(row["merchant"]),
-                status=str(row["status"]),
-                shipments=tuple(row["shipments"]),
-                captures=int(row["captures"]),
-                returns=int(row["returns"]),
-                refunds=int(row["refunds"]),
-                cancellations=int(row["cancellations"]),
-            )
-            for row in dump["units"]
-        ),
+        units=read_units(dump["units"]),
         states={int(row["id"]): str(row["_state"]) for row in dump["orders"]},
         names={int(row["id"]): str(row.get("publicKey") or "") for row in dump["orders"]},
         calls=tuple(
@@ -313,7 +353,28 @@ def read_shop(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = (
         facts=tuple(dump["facts"]),
         requests=read_requests(requests),
         faults_injected=dict(dump["faultsInjected"]),
+        totals={int(row["id"]): int(row["cost"]["withTax"]) for row in dump["orders"] if row.get("cost")},
     )
+
+
+def read_erp(
+    dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = (), *, locations: Collection[str] = ("3",)
+) -> WarehouseRecord:
+    """Read the OrderWise stand-in's state and, if given, its journal; only stock of these locations is for sale."""
+    stock = [row for row in dump["stock"] if row["warehouseCode"] in locations]
+    record = read_warehouse({**dump, "stock": stock}, requests)
+    totals = {str(row["orderId"]): row["content"].get("orderHeader", {}).get("orderGross") for row in dump["orders"]}
+    return replace(
+        record,
+        name="OrderWise",
+        parcels_renamed=True,
+        orders=tuple(replace(one, total_minor=_minor(totals[one.backend_id])) for one in record.orders),
+    )
+
+
+def _minor(amount: object) -> int | None:
+    """Return pence of an amount in pounds; None for no amount."""
+    return None if amount is None else int((Decimal(str(amount)) * 100).to_integral_value())
 
 
 def read_warehouse(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]] = ()) -> WarehouseRecord:
@@ -334,6 +395,7 @@ def read_warehouse(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]
                     )
                     for line in row["lines"]
                 ),
+                total_minor=_minor((row.get("totals") or {}).get("grandTotal")),
             )
             for row in dump["orders"]
         ),
@@ -349,6 +411,13 @@ def read_warehouse(dump: Mapping[str, Any], requests: Sequence[Mapping[str, Any]
         ),
         stock=tuple(
             WarehouseStockRow(str(row["sku"]), int(row["availableForSale"])) for row in dump["stock"]
+        ),
+        received=tuple(
+            Received(str(row.get("clientReference") or ""), str(line["sku"]), int(line["quantity"]))
+            for row in dump.get("returns", ())
+            for receipt in row["receipts"]
+            # Scend's receipts have lines; OrderWise's are one line each.
+            for line in receipt.get("lines", (receipt,))
         ),
         facts=tuple(dump["facts"]),
         requests=read_requests(requests),

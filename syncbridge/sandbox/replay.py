@@ -137,6 +137,7 @@ def replay(
     control_token: str | None = None,
     rules: WarehouseRules | None = None,
     setting: ShopSetting | None = None,
+    foretell: Callable[[ReplayOrder], Expectation] | None = None,
     progress: Progress | None = None,
     max_seconds: float | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -144,7 +145,7 @@ def replay(
     """Place every order of `source` in the SCAYLE stand-in at `base_url` and return what was placed.
 
     Give `orders_per_second` or `times_real_time` (1 is the pace of the day), or neither to go as fast as the stand-in
-    takes them. `max_seconds` bounds the whole: the gaps are then shortened to fit, never the orders left out. `progress`
+    takes them. `foretell` says what has to become of an order, where `rules` of one warehouse do not. `max_seconds` bounds the whole: the gaps are then shortened to fit, never the orders left out. `progress`
     is called after each order; `stop` is asked before each one. Variants that the shop lacks are made first.
 
     Raises ReplayRefused when the stand-in cannot be reached; what `load` raises; ValueError for two speeds at once.
@@ -168,7 +169,8 @@ def replay(
             if stop():
                 break
             order_id, refusal = shop.place(order)
-            outcome.placed.append(Placed(order, order_id, expectation(order, rules), refusal))
+            foretold = foretell(order) if foretell is not None else expectation(order, rules)
+            outcome.placed.append(Placed(order, order_id, foretold, refusal))
             outcome.seconds = time.monotonic() - started
             if progress is not None:
                 progress(outcome)

@@ -25,7 +25,10 @@ class ShopSetting:
 
 @dataclass(frozen=True)
 class OrderLine:
-    """Units with the same SKU and price. Amounts are minor units of one unit; `rate` is a fraction."""
+    """Units with the same SKU and price. Amounts are minor units of one unit; `rate` is a fraction.
+
+    `merchant` sells the line; empty is the one of the setting.
+    """
 
     sku: str
     units: int
@@ -33,6 +36,7 @@ class OrderLine:
     net_minor: int
     rate: Decimal
     name: str
+    merchant: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,15 @@ class ReplayOrder:
         return sum(line.units for line in self.lines)
 
     @property
+    def merchants(self) -> tuple[str, ...]:
+        """Whose goods it has, sorted; an empty name stands for the setting's merchant."""
+        return tuple(sorted({line.merchant for line in self.lines}))
+
+    def part(self, merchant: str) -> ReplayOrder:
+        """Return the same order with the lines of one merchant only."""
+        return replace(self, lines=tuple(line for line in self.lines if line.merchant == merchant))
+
+    @property
     def beyond_maximum(self) -> bool:
         """Whether it is larger than what syncbridge promises to take."""
         return self.units > SUPPORTED_UNITS
@@ -95,6 +108,12 @@ class Replay:
         """Every SKU that an order names, sorted. All of them exist in the shop."""
         return tuple(sorted({line.sku for order in self.orders for line in order.lines}))
 
+    def of(self, merchant: str) -> Replay:
+        """Return the same with the lines of one merchant only, and without the orders that have none of it."""
+        return replace(
+            self, orders=tuple(order.part(merchant) for order in self.orders if merchant in order.merchants)
+        )
+
     def limited(self, orders: int | None) -> Replay:
         """Return the same with the first `orders` orders only; None keeps all."""
         if orders is None or orders >= len(self.orders):
@@ -108,7 +127,7 @@ class Replay:
         lines += [
             f"{len(names)} {what}: {', '.join(names)}"
             for names, what in (
-                (self.held_credits, "credits held for the cancellation and returns flows"),
+                (self.held_credits, "credits, no order (the demo makes cancellations and returns of them)"),
                 (self.adjustments, "invoices that sell nothing (stock written off), no order"),
                 (self.carriage_only, "invoices with nothing but postage, no order"),
                 (self.held_lines, "rows that sell nothing, on invoices that do, held"),

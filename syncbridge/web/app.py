@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from syncbridge import log as logging_setup
-from syncbridge.web import delegation, health, metrics, webhooks
+from syncbridge.web import cancellations, delegation, health, metrics, webhooks
 from syncbridge.web.bodies import BodyRefused
 from syncbridge.web.failures import where
 from syncbridge.web.parts import Parts
@@ -33,7 +33,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_error_handler(BodyRefused, _body_refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failed)
-    for endpoints in (delegation, webhooks, health, metrics):
+    for endpoints in (delegation, cancellations, webhooks, health, metrics):
         app.register_blueprint(endpoints.blueprint(parts))
     return app
 

@@ -37,7 +37,7 @@ def blueprint(parts: Parts) -> Blueprint:
             return stranger
         begun = time.perf_counter()
         try:
-            name = _known_or_plain(parts, merchant)
+            name = known_or_plain(parts, merchant)
             with log_context(merchant=name):
                 return _take_in(parts, name, read_body(request, parts.configuration().scayle.max_body_bytes))
         finally:
@@ -84,7 +84,7 @@ def _source(merchant: str) -> str:
     return f"delegation:{merchant}"
 
 
-def _known_or_plain(parts: Parts, merchant: str) -> str:
+def known_or_plain(parts: Parts, merchant: str) -> str:
     """Return the merchant's key as configured; of an unknown one only what is fit for a database and a log."""
     if parts.configuration().merchant(merchant) is not None:
         return merchant

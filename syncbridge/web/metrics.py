@@ -46,6 +46,12 @@ DELEGATION_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
     registry=_own,
 )
+CANCELLATION_SECONDS = Histogram(
+    "syncbridge_cancellation_seconds",
+    "Time from the first byte of a cancellation call to its answer, back end included.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
+    registry=_own,
+)
 
 
 def blueprint(parts: Parts) -> Blueprint:

@@ -11,6 +11,8 @@ import requests
 from aiohttp import web
 
 from syncbridge.ports import Lane, QuotaReading
+from syncbridge.sandbox.orderwise import Launch as OrderWiseLaunch
+from syncbridge.sandbox.orderwise import build_app as build_orderwise
 from syncbridge.sandbox.scayle import LaunchSettings
 from syncbridge.sandbox.scayle import build_app as build_scayle
 from syncbridge.sandbox.scend import Launch
@@ -124,6 +126,12 @@ def scend_server() -> Iterator[str]:
         yield root
 
 
+@pytest.fixture(scope="module")
+def orderwise_server() -> Iterator[str]:
+    with ThreadedServer(build_orderwise(OrderWiseLaunch())) as root:
+        yield root
+
+
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, str]]:
     box = Mailbox()
@@ -174,4 +182,13 @@ def scend_control(scend_server: str) -> Iterator[Control]:
     control("POST", "/reset")
     yield control
     assert control("GET", "/summary")["defects"] == 0
+    control.close()
+
+
+@pytest.fixture
+def orderwise_control(orderwise_server: str) -> Iterator[Control]:
+    """An installation with the contract's seed, and no orders."""
+    control = Control(orderwise_server)
+    control("POST", "/reset")
+    yield control
     control.close()

@@ -13,7 +13,16 @@ import pytest
 
 from connectors.scend.adapter import ScendBackend
 from syncbridge.config.scend import CustomsSettings, ScendSettings
-from syncbridge.domain.backend import BackendDespatch, BackendOrder, FulfilmentStatus
+from syncbridge.domain.backend import (
+    BackendDespatch,
+    BackendOrder,
+    Condition,
+    Disposition,
+    FulfilmentStatus,
+    ReturnLine,
+    ReturnRequest,
+    ReturnStatus,
+)
 from syncbridge.domain.errors import (
     AlreadyExists,
     CursorRefused,
@@ -514,3 +523,73 @@ def test_a_wrong_token_or_account_is_a_misconfiguration(
     foreign = settings.model_copy(update={"account_code": "OTHER"})
     with pytest.raises(Misconfigured):
         ScendBackend(foreign, "scend-sandbox-token", open_quota, closed_breaker).health()
+
+
+# ---- returns
+
+
+def a_return(rma: str = "RMA-1", **changes: Any) -> ReturnRequest:
+    base = ReturnRequest(
+        rma_number=rma,
+        reference="SCY-NB-1",
+        backend_order_id="",
+        warehouse_code="MID1",
+        announced_at=datetime(2026, 3, 9, 10, 15, tzinfo=UTC),
+        lines=(ReturnLine(1, 1, "TEE-ORG-BLK-M", 1, "too_late_to_cancel"),),
+    )
+    return replace(base, **changes)
+
+
+@pytest.fixture
+def despatched(backend: FulfilmentBackend, floor: Callable[..., Any]) -> None:
+    created(backend, request_for())
+    floor("SCY-NB-1", "advance", {"to": "DESPATCHED"})
+
+
+@pytest.mark.usefixtures("despatched")
+def test_a_return_is_announced_once_and_found_by_its_number(backend: FulfilmentBackend) -> None:
+    body = backend.compose_return(a_return())
+    made = backend.send_return(body)
+    assert (made.rma_number, made.reference, made.status, made.announced) == (
+        "RMA-1", "SCY-NB-1", ReturnStatus.ANNOUNCED, True,
+    )  # fmt: skip
+    assert backend.send_return(body).return_id == made.return_id
+    assert backend.find_returns(["RMA-1", "RMA-NONE"]) == {"RMA-1": made}
+    with pytest.raises(AlreadyExists):
+        backend.send_return(backend.compose_return(a_return(note="another wish")))
+
+
+@pytest.mark.usefixtures("despatched")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reference": "SCY-NB-404"},
+        {"lines": (ReturnLine(1, 1, "TEE-ORG-BLK-M", 3, "other"),)},
+        {"lines": (ReturnLine(1, 1, "BOOT-HIKE-BRN-42", 1, "other"),)},
+    ],
+)
+def test_a_return_that_cannot_be_is_a_persons(backend: FulfilmentBackend, changes: dict[str, Any]) -> None:
+    with pytest.raises(NeedsPerson):
+        backend.send_return(backend.compose_return(a_return(**changes)))
+
+
+@pytest.mark.usefixtures("despatched")
+def test_the_return_feed_brings_receipts_with_their_order_line_and_blind_parcels_with_hints(
+    backend: FulfilmentBackend, scend_control: Any
+) -> None:
+    backend.send_return(backend.compose_return(a_return()))
+    (announced,), cursor = drained(backend.returns_changed(None, None))
+    assert announced.receipts == ()
+    goods = {"lines": [{"sku": "TEE-ORG-BLK-M", "quantity": 1, "conditionCode": "FAULTY"}], "close": True}
+    scend_control("POST", "/returns/by-rma/RMA-1/receive", goods)
+    label = {"carrierCode": "ROYAL_MAIL", "trackingNumber": "RI-0011AABB"}
+    blind = {"lines": [{"sku": "JKT-RAIN-NVY-L", "quantity": 1, "note": "no slip"}], "returnTracking": label}
+    scend_control("POST", "/returns/unannounced", blind)
+    (received, unannounced), _cursor = drained(backend.returns_changed(cursor, None))
+    (line,) = received.receipts
+    assert received.version > announced.version
+    assert (line.order_line_number, line.sku, line.quantity) == (1, "TEE-ORG-BLK-M", 1)
+    assert (line.condition, line.disposition) == (Condition.FAULTY, Disposition.QUARANTINE)
+    assert (unannounced.rma_number, unannounced.reference, unannounced.announced) == ("", "", False)
+    assert unannounced.hints == ("RI-0011AABB", "no slip")
+    assert unannounced.receipts[0].order_line_number is None

@@ -15,7 +15,7 @@ from connectors.scayle.adapter import ScayleShop
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import Misconfigured, NeedsPerson, NotFound, OutcomeUnknown, RetryLater
 from syncbridge.domain.orders import ShopUnitState
-from syncbridge.ports import Shipment, Shop, UnitCancellation
+from syncbridge.ports import Shipment, Shop, UnitCancellation, UnitReturn
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -341,3 +341,30 @@ def test_five_thousand_units_are_read_and_shipped(shop: Shop, place: Callable[..
     assert len(units) == 5000
     shop.send_shipment(shop.compose_shipment(shipment(order_id, tuple(unit.order_item_id for unit in units))))
     assert {unit.state for unit in shop.read_order(order_id).units} == {ShopUnitState.SHIPPED}
+
+
+def test_a_returned_unit_is_shown_as_such_and_is_returned_once(shop: Shop, place: Callable[..., int]) -> None:
+    order_id = place()
+    first, second, cap = (unit.order_item_id for unit in shop.read_order(order_id).units)
+    shop.send_shipment(shop.compose_shipment(shipment(order_id, (first, second))))
+
+    def back(*units: int) -> str:
+        at = datetime.now(UTC)
+        return shop.compose_return([UnitReturn(unit, "scend", at, "too_small") for unit in units])
+
+    shop.send_return(back(first))
+    order = shop.read_order(order_id)
+    assert [unit.state for unit in order.units] == [
+        ShopUnitState.RETURNED, ShopUnitState.SHIPPED, ShopUnitState.OPEN,
+    ]  # fmt: skip
+    assert order.units[0].paid_minor == 1920
+    assert order.billing_status == "billing_partially_refunded"
+    with pytest.raises(NeedsPerson) as refused:
+        shop.send_return(back(second, first))
+    assert refused.value.evidence.status == 409
+    assert shop.read_order(order_id).units[1].state is ShopUnitState.SHIPPED, "a call is taken whole or not at all"
+    with pytest.raises(NeedsPerson):
+        shop.send_return(back(cap))
+    with pytest.raises(NeedsPerson) as unknown:
+        shop.send_return(back(999_999_999))
+    assert unknown.value.evidence.status == 404

@@ -80,24 +80,37 @@ def demos(folder: Path) -> Iterator[list[Demo]]:
 
 def test_a_short_day_is_proved_reported_and_leaves_no_process_behind(folder: Path, demos: list[Demo]) -> None:
     report = folder / "report.json"
-    demo = Demo(folder, "--orders-limit", "6", "--units-per-line", "2", "--report", str(report))
+    demo = Demo(folder, "--orders-limit", "14", "--units-per-line", "2", "--report", str(report))
     demos.append(demo)
     assert demo.process.wait(180) == 0, demo.said()
     assert demo.relatives() == {}
     assert [*folder.glob("syncbridge-demo-*")] == [], "a day that went well leaves no folder"
     document = json.loads(report.read_text(encoding="utf-8"))
     assert document["held"] is True
-    assert {one["name"] for one in document["invariants"]} >= {"I1", "I2", "I3", "I4", "I7", "I9", "I10"}
+    assert {one["name"] for one in document["invariants"]} >= {
+        "I1", "I2", "I3", "I4", "I5", "I7", "I9", "I10", "Race", "Credits",
+    }  # fmt: skip
     assert all(one["held"] and not one["violations"] for one in document["invariants"])
     counts = document["counts"]
     assert set(counts) == {
-        "attempted", "acknowledged", "despatched", "exceptions", "lost", "duplicated", "unexpected", "recovered", "faults",
+        "attempted", "split", "acknowledged", "despatched", "exceptions", "lost", "duplicated", "unexpected", "recovered", "faults",
         "units",
     }  # fmt: skip
-    assert (counts["attempted"], counts["lost"], counts["duplicated"], counts["unexpected"]) == (6, 0, 0, 0)
+    assert (counts["attempted"], counts["lost"], counts["duplicated"], counts["unexpected"]) == (14, 0, 0, 0)
     assert counts["faults"] > 0
     assert document["restarts"]["worker-0"] >= 1
-    assert len(document["replay"]["placed"]) == 6
+    assert len(document["replay"]["placed"]) == 14
+    reported = document["credits"]
+    told = reported["counts"]
+    assert told["credits"] == len(reported["rows"]) + len(reported["unmatched"]) == 34
+    assert len(reported["rows"]) == 5
+    assert told["asked"] > 0
+    assert told["asked"] == told["cancelled"] + told["tooLate"]
+    assert told["returned"] > 0
+    assert told["refunded"]["GBP"] > 0
+    assert told["open"] == 0
+    assert all(one["end"] in ("cancelled", "returned", "never left") for one in reported["rows"])
+    assert all(one["why"] for one in reported["unmatched"])
 
 
 def test_a_demo_interrupted_in_the_middle_of_the_day_leaves_no_process_behind(

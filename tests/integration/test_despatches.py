@@ -476,3 +476,117 @@ def test_a_page_that_fails_in_the_middle_keeps_what_came_before_and_the_cursor_t
 
 def evidence() -> Any:
     return CallEvidence("scend", "read despatch feed", 503)
+
+
+# ---- parcels that get their names late
+
+
+def nameless(order_id: int, units: int, at: Any) -> BackendDespatch:
+    """Return a despatch of one nameless parcel without a number."""
+    return made_up(order_id, [], at=at, parcels=(Parcel("", "", (ParcelLine(1, TEE, units),)),))
+
+
+def test_a_nameless_parcel_that_was_not_told_yet_is_told_under_its_consignments(one: World) -> None:
+    order_id = packed(one, line(TEE, 3))
+    now = one.context.now()
+    note(one, nameless(order_id, 3, now))
+    parcels = tuple(
+        Parcel(number, number, (ParcelLine(1, TEE, units),)) for number, units in (("EXP-1", 2), ("EXP-2", 1))
+    )
+    note(one, replace(nameless(order_id, 3, now), version=2, parcels=parcels))
+    tell(one, order_id)
+    one.advance(hours=1)
+    tell(one, order_id)
+    assert sorted(keys(one, order_id)) == ["EXP-1", "EXP-2"]
+    assert statuses(one, order_id) == {"delivered": 3}
+    assert open_kinds(one, order_id) == {}
+    each_unit_at_most_once(one, order_id)
+
+
+def test_numbers_that_come_after_a_nameless_parcel_was_told_are_customer_services(one: World) -> None:
+    order_id = packed(one, line(TEE, 3))
+    now = one.context.now()
+    note(one, nameless(order_id, 3, now))
+    one.advance(hours=1)
+    tell(one, order_id)
+    assert keys(one, order_id) == [f"D-{order_id}/1"]
+    parcels = tuple(
+        Parcel(number, number, (ParcelLine(1, TEE, units),)) for number, units in (("EXP-3", 2), ("EXP-4", 1))
+    )
+    late = replace(nameless(order_id, 3, now), version=2, parcels=parcels)
+    note(one, late)
+    note(one, late)
+    tell(one, order_id)
+    assert keys(one, order_id) == [f"D-{order_id}/1"]
+    row = exception(one, order_id, "tracking_late")
+    assert row.evidence["tracking"] == {"EXP-3": "EXP-3", "EXP-4": "EXP-4"}
+    assert open_kinds(one, order_id) == {"tracking_late": 1}
+    each_unit_at_most_once(one, order_id)
+
+
+def test_goods_that_join_a_told_despatch_are_told_and_no_unit_twice(one: World) -> None:
+    order_id = packed(one, line(TEE, 3))
+    now = one.context.now()
+    note(one, nameless(order_id, 2, now))
+    one.advance(hours=1)
+    tell(one, order_id)
+    parcels = (
+        Parcel("EXP-5", "EXP-5", (ParcelLine(1, TEE, 1),)),
+        Parcel("EXP-6", "EXP-6", (ParcelLine(1, TEE, 2),)),
+    )
+    note(one, replace(nameless(order_id, 2, now), version=2, parcels=parcels))
+    tell(one, order_id)
+    assert statuses(one, order_id) == {"delivered": 3}
+    assert sorted(keys(one, order_id)) == [f"D-{order_id}/1", "EXP-6"]
+    assert open_kinds(one, order_id) == {"tracking_late": 1}
+    each_unit_at_most_once(one, order_id)
+
+
+def test_some_numbers_come_and_the_rest_stays_nameless(one: World) -> None:
+    order_id = packed(one, line(TEE, 3))
+    now = one.context.now()
+    note(one, nameless(order_id, 3, now))
+    one.advance(hours=1)
+    tell(one, order_id)
+    for version, parcels in (
+        (2, (Parcel("", "", (ParcelLine(1, TEE, 1),)), Parcel("EXP-7", "EXP-7", (ParcelLine(1, TEE, 2),)))),
+        (3, tuple(Parcel(name, name, (ParcelLine(1, TEE, n),)) for name, n in (("EXP-7", 2), ("EXP-8", 1)))),
+    ):
+        note(one, replace(nameless(order_id, 3, now), version=version, parcels=parcels))
+    tell(one, order_id)
+    assert keys(one, order_id) == [f"D-{order_id}/1"]
+    assert exception(one, order_id, "tracking_late").evidence["tracking"] == {"EXP-7": "EXP-7", "EXP-8": "EXP-8"}
+    assert open_kinds(one, order_id) == {"tracking_late": 1}
+
+
+def test_goods_added_to_a_told_parcel_are_a_shipment_of_their_own(one: World) -> None:
+    order_id = packed(one, line(TEE, 3), line(JACKET))
+    now = one.context.now()
+    first = made_up(order_id, [(1, TEE, 2)], at=now)
+    note(one, first)
+    tell(one, order_id)
+    (parcel,) = first.parcels
+    more = replace(parcel, lines=(ParcelLine(1, TEE, 3), ParcelLine(2, JACKET, 1)))
+    note(one, replace(first, version=2, parcels=(more,)))
+    note(one, replace(first, version=3, parcels=(replace(more, tracking_number=f"LATE{order_id}GB"),)))
+    tell(one, order_id)
+    assert statuses(one, order_id) == {"delivered": 4}
+    # What SCAYLE was not told yet when the number changed goes out under the new one.
+    assert sorted(keys(one, order_id)) == [f"LATE{order_id}GB", parcel.tracking_number]
+    each_unit_at_most_once(one, order_id)
+
+
+def test_a_told_parcel_with_more_than_was_ordered_takes_no_unit_that_another_line_or_parcel_has(one: World) -> None:
+    order_id = packed(one, line(TEE, 2), line(JACKET))
+    now = one.context.now()
+    first = made_up(order_id, [(1, TEE, 3)], at=now)
+    note(one, first)
+    tell(one, order_id)
+    assert open_kinds(one, order_id) == {"despatch_wrong_goods": 1}
+    before = exception(one, order_id, "despatch_wrong_goods").occurrences
+    renumbered = replace(first.parcels[0], tracking_number=f"MV{order_id}GB")
+    note(one, replace(first, version=2, parcels=(renumbered,)))
+    tell(one, order_id)
+    assert statuses(one, order_id)["delivered"] == 2
+    assert exception(one, order_id, "despatch_wrong_goods").occurrences == before
+    each_unit_at_most_once(one, order_id)

@@ -9,7 +9,16 @@ import pytest
 from flow_world import World, line, parcel, world
 from sqlalchemy import select
 
-from syncbridge.flows import despatch_pull, housekeep, intake, order_push, shipment_push
+from syncbridge.domain.returns import ReturnReason
+from syncbridge.flows import (
+    despatch_pull,
+    housekeep,
+    intake,
+    order_push,
+    return_announce,
+    return_expect,
+    shipment_push,
+)
 from syncbridge.ledger.tables import inbox, orders, transmissions
 
 TEE = "TEE-ORG-BLK-M"
@@ -52,3 +61,20 @@ def test_a_finished_order_is_erased_in_time_and_an_open_one_is_not(one: World) -
 
     assert intake.receive_delegation(one.context, "scend", bytes(raw)).status == 201
     assert len(one.backend_orders()) == 2, "a late repeat is still recognised"
+
+
+def test_an_order_whose_goods_are_on_their_way_back_is_kept_while_they_may_come(one: World) -> None:
+    order_id = one.delegated(one.place(line(TEE)))
+    order_push.run(one.context)
+    one.warehouse(f"SCY-NB-{order_id}", "advance", {"to": "PACKED"})
+    one.warehouse(f"SCY-NB-{order_id}", "despatch", parcel([(TEE, 1)]))
+    despatch_pull.run(one.context)
+    shipment_push.run(one.context)
+    one.advance(days=60)
+    units = [unit["itemId"] for unit in one.units(order_id)]
+    return_expect.announce(one.context, order_id, units, reason=ReturnReason.FAULTY, actor="test")
+    return_announce.run(one.context)
+    one.advance(days=31)
+    assert housekeep.run(one.context)["orders_erased"] == 0
+    one.advance(days=60)
+    assert housekeep.run(one.context)["orders_erased"] == 1

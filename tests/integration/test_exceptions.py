@@ -84,6 +84,15 @@ def test_the_same_trouble_told_by_many_at_once_is_one_row_until_it_is_resolved(b
     assert all_rows(both) == [("resolved", 20), ("open", 1)]
 
 
+def test_one_connection_can_tell_of_the_same_trouble_for_ever(both: Ledger) -> None:
+    """PostgreSQL plans a statement anew for its values only a few times; the row has to be found after that too."""
+    with both.work() as work:
+        for _ in range(30):
+            open_exception(work.connection, "order_invalid", "order:7", at=NOW, cause="c", evidence={}, order_id=7)
+        work.commit()
+    assert all_rows(both) == [("open", 30)]
+
+
 def test_a_trouble_that_a_person_took_stays_theirs_when_it_comes_again(ledger: Ledger) -> None:
     tell(ledger)
     with ledger.work() as work:

@@ -26,6 +26,7 @@ from order_story import (
 )
 
 from syncbridge.flows import escalate, rerun
+from syncbridge.ledger import cancellations
 from syncbridge.ports import Shipment
 
 
@@ -88,13 +89,28 @@ def test_a_refused_shipment_is_an_exception_and_is_not_repeated_by_itself(
     assert open_kinds(one, order_id) == {}
 
 
-def test_a_unit_that_scayle_shows_as_cancelled_although_it_left_is_an_exception(one: World) -> None:
+def test_a_unit_that_scayle_cancelled_before_it_was_told_is_left_out_and_the_rest_is_told(one: World) -> None:
     order_id = despatched(one)
-    close_in_scayle(one, order_id, unit_ids(one, order_id)[:1])
+    cancelled, other = unit_ids(one, order_id)
+    close_in_scayle(one, order_id, [cancelled])
+    until_settled(one, lambda: tell(one, order_id), rounds=3)
+    (shipment,) = shipments(one, order_id)
+    assert [item["orderItemId"] for item in shipment["items"]] == [other]
+    found = exception(one, order_id, "despatched_although_cancelled")
+    assert found.evidence["units"] == [cancelled]
+    assert found.evidence["tracking"].startswith("RM")
+    with one.context.ledger.reading() as connection:
+        (waiting,) = [row for row in cancellations.waiting_for_return(connection) if row.order_id == order_id]
+    assert waiting.units == (cancelled,)
+
+
+def test_a_parcel_of_which_scayle_cancelled_everything_is_not_told_at_all(one: World) -> None:
+    order_id = despatched(one, 1)
+    close_in_scayle(one, order_id, unit_ids(one, order_id))
     until_settled(one, lambda: tell(one, order_id), rounds=3)
     assert shipments(one, order_id) == []
-    found = exception(one, order_id, "shipment_refused")
-    assert f"items[{unit_ids(one, order_id)[0]}]" in str(found.evidence)
+    assert open_kinds(one, order_id) == {"despatched_although_cancelled": 1}
+    assert [write.state for write in writes(one, order_id, "shipment")] == ["withdrawn"]
 
 
 def test_a_force_closed_order_gets_no_shipment_from_us(one: World) -> None:

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import requests
 from flow_world import World, line, parcel, world
 from sqlalchemy import select, update
+from stock_stage import ACCOUNT, STOCK_FEED, Meddled, Page, Stage, feed_positions, restore, staged
 
 from syncbridge.domain.errors import CallEvidence, RetryLater
 from syncbridge.domain.states import UnitState
 from syncbridge.domain.stock import ShopStock, StockRow, StockWrite
-from syncbridge.flows import order_push, stock_reconcile, stock_sync
-from syncbridge.flows.context import Context
-from syncbridge.ledger import feeds, stock
-from syncbridge.ledger.tables import exceptions, fulfilment_lines, fulfilment_orders, order_units
-from syncbridge.ports import FeedPage, FulfilmentBackend, Shop
+from syncbridge.flows import order_push, stock_hold, stock_reconcile, stock_sync
+from syncbridge.ledger import sold_units
+from syncbridge.ledger.tables import fulfilment_lines, fulfilment_orders, order_units
+from syncbridge.ports import FeedPage, FulfilmentBackend, Lane, Shop
 
-Page = FeedPage[StockRow]
-
-ACCOUNT = "scend:ACME-UK"
-STOCK_FEED = f"stock:{ACCOUNT}"
 TEE, JACKET = "TEE-ORG-BLK-M", "JKT-RAIN-NVY-L"
 
 
@@ -96,115 +89,11 @@ def test_an_edit_in_the_panel_is_put_right_and_named(one: World) -> None:
     assert held(one, TEE) == available(one, TEE)
 
 
-class Meddled:
-    """A back end whose stock feed is seen through a test's eyes."""
-
-    def __init__(self, real: FulfilmentBackend, meddle: Callable[[Iterator[Page]], Iterator[Page]]) -> None:
-        self._real = real
-        self._meddle = meddle
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[Page]:
-        return self._meddle(self._real.stock_changed(cursor, since))
-
-
-@dataclass
-class Stage:
-    """One world for many tests, each with SKUs of its own."""
-
-    world: World
-    numbers: Iterator[int] = field(default_factory=count)
-
-    def sku(self, units: int, *, known: bool = True) -> str:
-        """Put a new SKU on the shelf, and into the shop unless it shall be unknown there."""
-        return self.skus(1, units, known=known)[0]
-
-    def skus(self, many: int, units: int, *, known: bool = True) -> list[str]:
-        made = [f"SKU-{next(self.numbers):04}" for _ in range(many)]
-        products = [{"sku": sku} for sku in made]
-        shelf = [{"sku": sku, "warehouseCode": "MID1", "physical": units} for sku in made]
-        self.world.post(self.world.scend, "seed", {"products": products, "stock": shelf})
-        if known:
-            self.know(made)
-        return made
-
-    def know(self, skus: list[str]) -> None:
-        products = [{"referenceKey": f"P-{sku}", "variants": [{"referenceKey": sku}]} for sku in skus]
-        self.world.post(self.world.scayle, "seed", {"products": products})
-
-    def shelf(self, sku: str, units: int) -> None:
-        """Let the warehouse count so many units of a SKU."""
-        self.world.post(
-            self.world.scend, "seed", {"stock": [{"sku": sku, "warehouseCode": "MID1", "physical": units}]}
-        )
-
-    def sync(self, context: Context | None = None) -> stock_sync.Summary:
-        """Let some seconds pass and run."""
-        self.world.advance(seconds=3)
-        return stock_sync.run(context or self.world.context)
-
-    def row(self, sku: str) -> dict[str, Any]:
-        rows: list[dict[str, Any]] = self.world.state(self.world.scayle, "stock")["stock"]
-        return next((row for row in rows if row["sku"] == sku and row["merchantReferenceKey"] == "scend"), {})
-
-    def held(self, sku: str) -> int | None:
-        return self.row(sku).get("quantity")
-
-    def blocked(self, sku: str) -> list[int]:
-        """Return the orders that hold a block on a SKU."""
-        blocks = self.world.state(self.world.scayle, "blocks")["blocks"]
-        return [block["orderId"] for block in blocks if block["sku"] == sku]
-
-    def edit(self, sku: str, quantity: int, **more: Any) -> None:
-        """Edit a number in SCAYLE's panel."""
-        body = {"sku": sku, "warehouse": "WH-SCEND-1", "merchant": "scend", "quantity": quantity, **more}
-        self.world.post(self.world.scayle, "stock", body)
-
-    def troubles(self, kind: str, subject: str = "") -> list[Any]:
-        """Return the open exceptions of a kind whose subject ends so."""
-        with self.world.context.ledger.reading() as connection:
-            query = select(exceptions).where(exceptions.c.kind == kind, exceptions.c.state == "open")
-            return [row for row in connection.execute(query) if row.subject.endswith(subject)]
-
-    def fault(self, path: str, *, times: int | None, effect: bool = False) -> None:
-        """Let SCAYLE answer POSTs to a path with 500, applied all the same with `effect`."""
-        match = {"method": "POST", "pathRegex": path}
-        plan = {"match": match, "fault": "http", "status": 500, "times": times, "effect": effect}
-        self.world.post(self.world.scayle, "faults", plan)
-
-    def no_faults(self) -> None:
-        requests.delete(f"{self.world.scayle}/_sandbox/faults", timeout=30).raise_for_status()
-
-    def meddled(self, meddle: Callable[[Iterator[Page]], Iterator[Page]]) -> Context:
-        context = self.world.context
-        backend = cast("FulfilmentBackend", Meddled(context.backends["scend"], meddle))
-        return replace(context, backends={"scend": backend})
-
-    def configured(self, **stock_settings: Any) -> Context:
-        """Return a context with other settings of the section `stock`."""
-        context = self.world.context
-        settings = context.configuration
-        changed = settings.stock.model_copy(update=stock_settings)
-        return replace(context, configuration=replace(settings, stock=changed))
-
-    def bulky(self, limit: int) -> Context:
-        context = self.world.context
-        settings = context.configuration
-        changed = settings.scayle.model_copy(update={"stock_bulk_from": limit})
-        return replace(
-            context, configuration=replace(settings, scayle=changed), sleep=lambda _seconds: time.sleep(0.05)
-        )
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("stock")
-    with world(f"sqlite:///{folder / 'ledger.sqlite3'}", folder) as made:
-        stage = Stage(made)
-        stage.know([TEE, JACKET])
-        yield stage
+    with staged(tmp_path_factory.mktemp("stock")) as made:
+        made.know([TEE, JACKET])
+        yield made
 
 
 def test_a_snapshot_that_does_not_know_an_order_leaves_its_block_alone(stage: Stage) -> None:
@@ -487,11 +376,11 @@ def test_a_run_that_would_empty_the_shop_is_held_until_it_is_released(stage: Sta
         assert stage.sync(strict).held >= 38
     assert {stage.held(sku) for sku in skus} == {6}
     assert len(stage.troubles("stock_held")) == 1
-    assert stock_sync.release(strict, ACCOUNT, actor="ada", reason="a real clearance")
+    assert stock_hold.release(strict, ACCOUNT, actor="ada", reason="a real clearance")
     stage.sync(strict)
     assert [stage.held(sku) for sku in skus] == [0] * 38 + [6] * 2
     assert stage.troubles("stock_held") == []
-    assert not stock_sync.release(strict, ACCOUNT, actor="ada", reason="nothing is held")
+    assert not stock_hold.release(strict, ACCOUNT, actor="ada", reason="nothing is held")
 
 
 def test_figures_that_come_back_end_the_hold(stage: Stage) -> None:
@@ -516,7 +405,7 @@ def test_writes_without_an_answer_do_not_blind_the_mass_change_breaker(stage: St
     stage.sync()
     for sku in skus:
         stage.shelf(sku, 5)
-    stage.fault("bulk-requests$", times=None)
+    stage.fault("stocks(/bulk-requests)?$", times=None)
     try:
         stage.sync(context)
         for sku in skus:
@@ -553,7 +442,8 @@ def test_a_voided_line_of_one_order_does_not_hide_another_order(stage: Stage) ->
             work.connection.execute(lines.values(allocated=units, despatched=units))
         work.commit()
     with stage.world.context.ledger.reading() as connection:
-        assert stock.in_flight(connection, ACCOUNT)[(("scend", "WH-SCEND-1"), sku)] == 1
+        found = sold_units.in_flight(connection, ACCOUNT, reserved_by=stage.world.clock.now())
+        assert found[(("scend", "WH-SCEND-1"), sku)] == 1
 
 
 def test_a_discontinued_sku_goes_to_zero(stage: Stage) -> None:
@@ -653,30 +543,13 @@ def test_a_compare_does_not_mistake_our_own_write_for_an_edit(stage: Stage) -> N
         def __getattr__(self, name: str) -> Any:
             return getattr(real, name)
 
-        def read_stock(self, name: str) -> tuple[ShopStock, ...]:
+        def read_stock(self, name: str, lane: Lane | None = None) -> tuple[ShopStock, ...]:
             if name == sku and not done:
                 done.append(name)
                 stage.shelf(sku, 1)
                 stage.sync()
-            return real.read_stock(name)
+            return real.read_stock(name, lane)
 
     drift = stock_reconcile.run(replace(stage.world.context, shop=cast("Shop", Raced())))
     assert done and (drift.skus_off, drift.edited) == (0, 0)
     assert stage.held(sku) == 1
-
-
-def feed_positions(stage: Stage) -> dict[str, feeds.Position]:
-    with stage.world.context.ledger.reading() as connection:
-        return {
-            name: feeds.position(connection, name)
-            for name in ("orders:scayle", f"orders:{ACCOUNT}", f"stock:{ACCOUNT}")
-        }
-
-
-def restore(stage: Stage, before: dict[str, feeds.Position]) -> None:
-    """Put the cursors back, as a restored ledger would."""
-    at = stage.world.clock.now()
-    with stage.world.context.ledger.work() as work:
-        for name, position in before.items():
-            feeds.move(work.connection, name, feeds.position(work.connection, name), position, at=at)
-        work.commit()

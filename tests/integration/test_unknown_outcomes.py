@@ -147,8 +147,12 @@ def test_a_lost_request_is_sent_again_only_once_its_absence_counts(one: World) -
     assert writes(one, order_id)[0].attempts == 2
 
 
-def test_a_request_still_in_progress_is_looked_up_and_not_sent_again(one: World) -> None:
+@pytest.mark.parametrize("cut_off", [False, True], ids=["whole", "cut off"])
+def test_a_request_still_in_progress_is_looked_up_and_not_sent_again(one: World, cut_off: bool) -> None:
+    """Cut off on its way, the answer is a conflict that does not say with what: no refusal, but a reason to look."""
     order_id = one.delegated(one.place(line(TEE)))
+    if cut_off:
+        one.fault(one.scend, "POST", "/orders", "truncated_json")
     one.fault(one.scend, "POST", "/orders", "in_progress")
     settled(one, order_id)
 

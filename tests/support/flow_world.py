@@ -1,4 +1,4 @@
-"""Both sandboxes, a migrated ledger and the real connectors, with clocks that a test can move.
+"""The sandboxes, a migrated ledger and the real connectors, with clocks that a test can move.
 
 Only what is shared between processes (quota, breaker, locks, doorbell) is replaced by something that does nothing;
 its own tests run on a real Redis.
@@ -19,16 +19,19 @@ from typing import Any
 import requests
 from werkzeug.serving import make_server
 
+from connectors.orderwise.adapter import OrderWiseBackend
 from connectors.scayle.adapter import ScayleShop
 from connectors.scend.adapter import ScendBackend
 from syncbridge import config
+from syncbridge.bootstrap import may_be_ours
 from syncbridge.config import Configuration
-from syncbridge.flows import intake
+from syncbridge.flows import cancel_call, intake
 from syncbridge.flows.context import Context
 from syncbridge.ledger import migrate
 from syncbridge.ledger.engine import Ledger
-from syncbridge.ports import Lane, QuotaReading
-from syncbridge.sandbox import scayle, scend
+from syncbridge.ports import FulfilmentBackend, Lane, QuotaReading
+from syncbridge.sandbox import orderwise, scayle, scend
+from syncbridge.sandbox.orderwise.reference_data import DEFAULT_PASSWORD, DEFAULT_USER
 from syncbridge.sandbox.scayle.settings import LaunchSettings
 from syncbridge.sandbox.scend.reference_data import DEFAULT_TOKEN
 from syncbridge.sandbox.threaded import ThreadedServer
@@ -40,6 +43,8 @@ ENVIRONMENT = {
     "SCAYLE_INBOUND_PASSWORD": "inbound-password",
     "SCEND_API_TOKEN": DEFAULT_TOKEN,
     "SCEND_WEBHOOK_SECRET": WEBHOOK_SECRET,
+    "ORDERWISE_USERNAME": DEFAULT_USER,
+    "ORDERWISE_PASSWORD": DEFAULT_PASSWORD,
 }
 CONFIGURATION = """
 [scayle]
@@ -58,6 +63,26 @@ carrier_map = {{ ROYAL_MAIL = "ROYALMAIL_GB", DPD_UK = "ROYALMAIL_GB" }}
 [scend]
 base_url = "{scend}/v1"
 account_code = "{account}"
+"""
+SECOND_BACK_END = """
+[[merchants]]
+key = "orderwise"
+backend = "orderwise"
+reference_template = "SCYOW-{{shop}}-{{order_id}}"
+warehouses = [{{ key = "WH-OW-1", code = "MAIN" }}]
+service_map = {{ ROYALMAIL_GB = "STANDARD" }}
+carrier_map = {{ "Example Parcels" = "ROYALMAIL_GB", "Swift Couriers" = "ROYALMAIL_GB" }}
+[orderwise]
+base_url = "{orderwise}/owapi"
+name = "acme"
+session_id = 12
+customer = {{ id = 4021 }}
+capabilities = {{ cancel = "api", returns = "api" }}
+stock_lag_seconds = 0
+[orderwise.maps]
+delivery_method = {{ STANDARD = 18 }}
+payment_method = {{ creditcard = 7, gift_card = 8 }}
+stock_location = {{ MAIN = 3 }}
 """
 
 
@@ -111,12 +136,20 @@ class World:
     bell: Bell
     scayle: str
     scend: str
+    orderwise: str = ""
+    """Empty in a world without the second back end."""
+    inbound: str = ""
+    """Where the flows answer SCAYLE. It delegates there; before it cancels it asks only where a test says so."""
+
+    @property
+    def sandboxes(self) -> tuple[str, ...]:
+        return tuple(url for url in (self.scayle, self.scend, self.orderwise) if url)
 
     def advance(self, **span: float) -> None:
-        """Move our clock and both sandboxes' clocks forward together."""
+        """Move our clock and all sandboxes' clocks forward together."""
         seconds = timedelta(**span).total_seconds()
         self.clock.ahead += timedelta(seconds=seconds)
-        for url in (self.scayle, self.scend):
+        for url in self.sandboxes:
             self.post(url, "clock", {"advanceSeconds": seconds})
 
     def post(self, url: str, path: str, body: Any) -> Any:
@@ -181,16 +214,23 @@ class World:
         return [one for one in self.state(self.scayle, "units")["units"] if one["orderId"] == order_id]
 
 
-def line(sku: str, quantity: int = 1, price: int = 2200) -> dict[str, Any]:
+def line(
+    sku: str, quantity: int = 1, price: int = 2200, merchant: str = "scend", warehouse: str = "WH-SCEND-1"
+) -> dict[str, Any]:
     return {
         "sku": sku,
         "quantity": quantity,
         "unitPriceWithTax": price,
         "taxRate": 0.2,
-        "merchant": "scend",
-        "warehouse": "WH-SCEND-1",
+        "merchant": merchant,
+        "warehouse": warehouse,
         "name": f"Product {sku}",
     }
+
+
+def erp_line(sku: str, quantity: int = 1, price: int = 2200) -> dict[str, Any]:
+    """Return a line that the second back end sends."""
+    return line(sku, quantity, price, "orderwise", "WH-OW-1")
 
 
 def parcel(goods: list[tuple[str, int]], tracking: str | None = "RM100000001GB") -> dict[str, Any]:
@@ -200,46 +240,66 @@ def parcel(goods: list[tuple[str, int]], tracking: str | None = "RM100000001GB")
 
 
 @contextmanager
-def world(database_url: str, folder: Path) -> Iterator[World]:
-    """Start the sandboxes, migrate the ledger and join everything."""
+def world(database_url: str, folder: Path, *, both: bool = False, settings: str = "") -> Iterator[World]:
+    """Start the sandboxes, migrate the ledger and join everything; with `both` there is OrderWise beside Scend.
+
+    `settings` are further lines of `[orderwise.maps]`, the last section.
+    """
     with ExitStack() as stack:
         scayle_url = stack.enter_context(ThreadedServer(scayle.build_app(LaunchSettings())))
         scend_url = stack.enter_context(ThreadedServer(scend.build_app()))
-        settings = _configuration(folder, database_url, scayle_url, scend_url)
+        erp_url = stack.enter_context(ThreadedServer(orderwise.build_app())) if both else ""
+        configuration = _configuration(folder, database_url, scayle_url, scend_url, erp_url, settings)
         ledger = Ledger(database_url)
         stack.callback(ledger.close)
         migrate.upgrade(ledger)
         clock, bell, free = MovableClock(), Bell(), Free()
-        assert settings.scend is not None
         context = Context(
             clock=clock,
             ledger=ledger,
-            shop=ScayleShop(settings.scayle, "sandbox-token", free, free, deadline_seconds=5),
-            backends={
-                "scend": ScendBackend(
-                    settings.scend,
-                    DEFAULT_TOKEN,
-                    free,
-                    free,
-                    webhook_secrets=[WEBHOOK_SECRET],
-                    deadline_seconds=5,
-                )
-            },
-            configuration=settings,
+            shop=ScayleShop(configuration.scayle, "sandbox-token", free, free, deadline_seconds=5),
+            backends=_backends(configuration, ledger, clock, free),
+            configuration=configuration,
             coordinator=free,
             quota=free,
             doorbell=bell,
             chance=lambda: 0.5,
             sleep=lambda _seconds: None,
         )
-        one = World(context, clock, bell, scayle_url, scend_url)
-        _seed(one, stack.enter_context(_inbound(context)))
+        one = World(context, clock, bell, scayle_url, scend_url, erp_url)
+        one.inbound = stack.enter_context(_inbound(context))
+        _seed(one, one.inbound)
         yield one
 
 
-def _configuration(folder: Path, database: str, scayle_url: str, scend_url: str) -> Configuration:
+def _backends(configuration: Configuration, ledger: Ledger, clock: MovableClock, free: Free) -> dict[str, FulfilmentBackend]:
+    backends: dict[str, FulfilmentBackend] = {}
+    if configuration.scend is not None:
+        backends["scend"] = ScendBackend(
+            configuration.scend, DEFAULT_TOKEN, free, free, webhook_secrets=[WEBHOOK_SECRET], deadline_seconds=5
+        )
+    if configuration.orderwise is not None:
+        backends["orderwise"] = OrderWiseBackend(
+            configuration.orderwise,
+            DEFAULT_USER,
+            DEFAULT_PASSWORD,
+            free,
+            free,
+            clock=clock.now,
+            may_be_ours=may_be_ours(configuration, ledger),
+            deadline_seconds=5,
+        )
+    return backends
+
+
+def _configuration(
+    folder: Path, database: str, scayle_url: str, scend_url: str, erp_url: str, settings: str
+) -> Configuration:
     path = folder / "syncbridge.toml"
-    path.write_text(CONFIGURATION.format(scayle=scayle_url, scend=scend_url, account="ACME-UK"))
+    text = CONFIGURATION.format(scayle=scayle_url, scend=scend_url, account="ACME-UK")
+    if erp_url:
+        text += SECOND_BACK_END.format(orderwise=erp_url) + settings
+    path.write_text(text)
     return config.load({**ENVIRONMENT, "DATABASE_URL": database, "REDIS_URL": "redis://127.0.0.1:1/0"}, path=path)
 
 
@@ -251,14 +311,15 @@ def _seed(one: World, inbound: str) -> None:
         "seed",
         {
             "shops": [{"key": "nb", "countries": [{"countryCode": "GB"}]}],
-            "warehouses": [{"id": 12, "referenceKey": "WH-SCEND-1"}],
+            "warehouses": [{"id": 12, "referenceKey": "WH-SCEND-1"}, {"id": 13, "referenceKey": "WH-OW-1"}],
             "merchants": [
                 {
-                    "referenceKey": "scend",
-                    "warehouses": ["WH-SCEND-1"],
+                    "referenceKey": merchant,
+                    "warehouses": [warehouse],
                     "carriers": [{"carrier": "ROYALMAIL_GB", "countryCode": "GB"}],
-                    "orderDelegationUrl": f"{inbound}/scayle/scend/orders",
+                    "orderDelegationUrl": f"{inbound}/scayle/{merchant}/orders",
                 }
+                for merchant, warehouse in (("scend", "WH-SCEND-1"), ("orderwise", "WH-OW-1"))
             ],
         },
     )
@@ -270,7 +331,12 @@ def _inbound(context: Context) -> Iterator[str]:
 
     def application(environ: dict[str, Any], start: Any) -> list[bytes]:
         raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        outcome = intake.receive_delegation(context, environ["PATH_INFO"].split("/")[2], raw)
+        merchant, what = environ["PATH_INFO"].split("/")[2:4]
+        outcome: intake.DelegationOutcome | cancel_call.CallOutcome
+        if what == "cancellations":
+            outcome = cancel_call.receive(context, merchant, raw, time.monotonic() + 2.0)
+        else:
+            outcome = intake.receive_delegation(context, merchant, raw)
         start(f"{outcome.status} ", [("Content-Type", "application/json")])
         return [json.dumps(outcome.body).encode()]
 

@@ -21,6 +21,8 @@ from sqlalchemy import func, select
 from syncbridge.embedded.redis_server import EmbeddedRedis
 from syncbridge.ledger.engine import Ledger
 from syncbridge.ledger.tables import attempts, schedule_slots
+from syncbridge.sandbox.allotment import allot
+from syncbridge.sandbox.demo import second
 from syncbridge.sandbox.demo import stage as programs
 from syncbridge.sandbox.demo.addresses import (
     CARRIER,
@@ -65,6 +67,12 @@ def small_clean_orders() -> tuple[ReplayOrder, ...]:
     return tuple(
         one for one in day.orders if len(one.lines) <= 12 and expectation(one, rules).outcome is Outcome.LIVES
     )
+
+
+def shared_out_orders() -> tuple[ReplayOrder, ...]:
+    """Return such orders for Scend, for OrderWise and for both."""
+    shared = allot(Replay("clean orders", small_clean_orders()), second.FIRST, second.SECOND, SEED)
+    return tuple(order for order in shared.orders if second.foretell(order).outcome is Outcome.LIVES)
 
 
 @dataclass
@@ -155,6 +163,7 @@ class Installation:
                 personal_data=tuple(sorted(personal_data)),
                 places={**self.stage.log_texts(), **self.stage.redis_texts()},
                 redis_lost_at=tuple(self.redis_lost_at),
+                others=self.vendors.others(),
             )
         )
 
@@ -236,31 +245,38 @@ def wait_until(condition: Callable[[], Any], seconds: float, words: Callable[[],
 
 @contextmanager
 def installation(
-    folder: Path, *, database_url: str | None = None, background: bool = True, settings: str = ""
+    folder: Path,
+    *,
+    database_url: str | None = None,
+    background: bool = True,
+    settings: str = "",
+    both: bool = False,
 ) -> Iterator[Installation]:
     """Start one in `folder` and end it with everything in it; without `background` there is only the web process.
 
-    `settings` are lines that are added to the configuration file. Not a word of the developer's own settings reaches it.
+    With `both` there is OrderWise beside Scend, and orders are shared out over the two. `settings` are lines that are added to the configuration file. Not a word of the developer's own settings reaches it.
     """
-    orders = small_clean_orders()
+    orders = shared_out_orders() if both else small_clean_orders()
     addresses = find_addresses()
     stage = Stage(folder)
     with ExitStack() as stack:
         redis = stack.enter_context(EmbeddedRedis(stage.redis))
         processes = stack.enter_context(Processes(stage, usual_environment({}, CHECKOUT)))
         processes.guard(redis.pid)
-        vendors = stack.enter_context(Vendors(addresses))
-        stage.write_configuration(addresses)
+        vendors = stack.enter_context(Vendors(addresses, both=both))
+        stage.write_configuration(addresses, both=both)
         if settings:
             with stage.configuration.open("a", encoding="utf-8") as file:
                 file.write(settings)
         variables = stage.environment(addresses, redis.url)
         if database_url is not None:
             variables["DATABASE_URL"] = database_url
-        processes.start("vendors", programs.stand_ins(addresses, SEED), {})
+        processes.start("vendors", programs.stand_ins(addresses, SEED, stage.erp_seed if both else None), {})
         vendors.wait_until_ready()
         vendors.set_up(Replay("clean orders", orders), SEED)
         vendors.scend.call("PUT", "/settings", CALM_WAREHOUSE)
+        if vendors.orderwise is not None:
+            vendors.orderwise.call("PUT", "/settings", CALM_WAREHOUSE)
         vendors.scayle.ensure_variants([{"sku": sku, "name": sku} for sku in Replay("", orders).skus])
         commands = Commands(usual_environment(variables, CHECKOUT), stage.folder)
         commands.run("db", "upgrade")

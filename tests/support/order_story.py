@@ -110,7 +110,7 @@ def accepted(one: World, *lines: dict[str, Any], **more: Any) -> int:
 
 def calm(one: World) -> None:
     """Forget the faults that are still planned."""
-    for url in (one.scayle, one.scend):
+    for url in one.sandboxes:
         requests.delete(f"{url}/_sandbox/faults", timeout=10).raise_for_status()
 
 

@@ -22,6 +22,8 @@ SECRETS = {
     "SCAYLE_INBOUND_USERNAME": "inbound-user",
     "SCAYLE_INBOUND_PASSWORD": "inbound-word",
     "SCEND_API_TOKEN": "scend-bearer",
+    "ORDERWISE_USERNAME": "ow-user",
+    "ORDERWISE_PASSWORD": "ow-word",
     "SCEND_WEBHOOK_SECRET": "whsec_c3luY2JyaWRnZQ==,whsec_bmV4dC1zZWNyZXQ=",
     "DATABASE_URL": "postgres://bridge:db-word@db.example:5432/bridge",
     "REDIS_URL": "rediss://:redis-word@redis.example:6380/1",
@@ -96,9 +98,16 @@ def test_the_example_loads_without_a_fault_and_names_every_key() -> None:
         configuration.scayle.shops[0],
         configuration.merchants[0],
         configuration.scend,
+        configuration.orderwise,
+        configuration.orderwise.maps if configuration.orderwise else None,
+        configuration.orderwise.export_ids if configuration.orderwise else None,
+        configuration.orderwise.capabilities if configuration.orderwise else None,
+        configuration.orderwise.limits if configuration.orderwise else None,
+        configuration.orderwise.paths if configuration.orderwise else None,
         configuration.schedule,
         configuration.limits,
         configuration.stock,
+        configuration.returns,
         configuration.retention,
         configuration.owners,
     ):
@@ -115,7 +124,7 @@ def test_the_defaults_shown_as_comments_in_the_example_are_the_defaults() -> Non
     document: dict[str, Any] = tomllib.loads(shown)
     assert document["limits"]["order_share"] == 0.2
     before = load(SECRETS, path=EXAMPLE)
-    after_file = {name: document[name] for name in ("scayle", "scend", "schedule", "limits", "retention")}
+    after_file = {name: document[name] for name in ("scayle", "scend", "orderwise", "schedule", "limits", "returns", "retention")}
     for name, values in after_file.items():
         section = getattr(before, name)
         assert type(section).model_validate(values) == section, name
@@ -410,3 +419,107 @@ def test_a_vendor_never_waits_longer_than_a_call_may_take(load_text: Load) -> No
     assert configuration.scend is not None
     assert configuration.timeouts(configuration.scend) == (5, 20)
     assert configuration.timeouts(configuration.scayle) == (3, 15)
+
+
+# ---- OrderWise
+
+WITH_ORDERWISE = (
+    MINIMAL
+    + """
+[[merchants]]
+key = "ow"
+backend = "orderwise"
+warehouses = [{ key = "WH-OW", code = "MAIN" }]
+service_map = { dpd_gb = "NEXT" }
+carrier_map = { "Example Parcels" = "royal_mail_gb" }
+[orderwise]
+base_url = "https://acme.example/owapi"
+name = "ACME"
+session_id = 12
+customer = { id = 4021 }
+[orderwise.maps]
+delivery_method = { NEXT = 19 }
+payment_method = { creditcard = 7 }
+stock_location = { MAIN = 3 }
+"""
+)
+
+
+def test_orderwise_stands_beside_scend(load_text: Load) -> None:
+    configuration = load_text(WITH_ORDERWISE)
+    orderwise = configuration.orderwise
+    assert orderwise is not None
+    assert orderwise.sale_warehouses == {"MAIN": frozenset({3})}
+    assert orderwise.statuses["completed"] == "despatched"
+    assert orderwise.import_timeout == timedelta(minutes=30)
+    assert orderwise.tax_rate_ids[Decimal("0.20")] == 1
+    assert orderwise.capabilities.cancel == "manual"
+    assert configuration.timeouts(orderwise) == (5, 20)
+    text = describe(configuration)
+    assert "orderwise.maps.delivery_method.NEXT = 19" in text
+    assert "ow-word" not in text
+
+
+def test_without_a_merchant_on_it_orderwise_is_left_alone(load_text: Load) -> None:
+    section = WITH_ORDERWISE[WITH_ORDERWISE.index("[orderwise]") :]
+    without = load_text(MINIMAL + section, ORDERWISE_USERNAME=None, ORDERWISE_PASSWORD=None)
+    assert without.orderwise is None
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (('service_map = { dpd_gb = "NEXT" }', 'default_service = "SLOW"'), "merchants[1].default_service: 'SLOW' is not in"),
+        (('dpd_gb = "NEXT"', 'dpd_gb = "SOON"'), "merchants[1].service_map.dpd_gb: 'SOON' is not in orderwise.maps"),
+        (("MAIN = 3", "OTHER = 3"), "merchants[1].warehouses[0].code: 'MAIN' is not in orderwise.maps.stock_location"),
+        (("payment_method = { creditcard = 7 }", ""), "orderwise.maps.payment_method: is empty while payments are sent"),
+        (('["GBP"]', '["GBP", "SEK"]'), "merchants[1]: orders in SEK would come, which is not in orderwise.maps.currency"),
+        (("session_id = 12", ""), "orderwise.session_id: missing"),
+        (('name = "ACME"', 'name = "A B"'), "orderwise.name: "),
+        (("session_id = 12", 'session_id = 12\ntimezone = "Europe/Camelot"'), "orderwise.timezone: 'Europe/Camelot' is no"),
+        (("customer = { id = 4021 }", "customer = {}"), "orderwise.customer: id is needed where mode is single"),
+        (("customer = { id = 4021 }", 'customer = { mode = "account" }'), "account_number or accounts is needed"),
+        (("session_id = 12", "session_id = 12\nparam_prefix = '#'"), "orderwise.param_prefix: "),
+        (("session_id = 12", "session_id = 12\npaths = { cancel = '/c' }"), "must contain {order_id} once"),
+        (("session_id = 12", "session_id = 12\npaths = { cancel = '{order_id}' }"), "must start with a slash"),
+        (("[orderwise.maps]", "[orderwise.maps]\ntax_rate = { '0.2' = 1, '0.20' = 2 }"), "two entries are the same rate"),
+        (("[orderwise.maps]", "[orderwise.maps]\ntax_rate = { '20' = 1 }"), "orderwise.maps.tax_rate.20: "),
+        (("[orderwise.maps]", "[orderwise.maps]\nstatus = { Ready = 'soon' }"), "orderwise.maps.status.Ready: "),
+        (
+            ("[orderwise]", "[[merchants]]\nkey='x'\nbackend='orderwise'\nwarehouses=[{key='X',code='SIDE'}]\n[orderwise]"),
+            "merchants[2].warehouses[0].code: 'SIDE' is not in orderwise.maps.stock_location",
+        ),
+    ],
+)
+def test_one_fault_of_orderwise_has_its_name_and_a_hint(
+    faults_of: Callable[..., list[str]], change: tuple[str, str], fault: str
+) -> None:
+    text = WITH_ORDERWISE.replace(*change)
+    assert text != WITH_ORDERWISE
+    found = faults_of(text)
+    assert any(fault in entry for entry in found), found
+
+
+def test_a_location_is_not_sold_twice(faults_of: Callable[..., list[str]]) -> None:
+    twice = WITH_ORDERWISE.replace('code = "MAIN" }', 'code = "MAIN" }, { key = "WH-2", code = "SIDE" }').replace(
+        "{ MAIN = 3 }", "{ MAIN = 3, SIDE = 5 }\nsale_locations = { MAIN = [3, 5] }"
+    ).replace('key = "ow"', 'key = "ow"\nreference_template = "SCY-{order_id}-{warehouse}"')
+    assert faults_of(twice) == [
+        "merchants[1].warehouses[1].code: location 5 is already sold as 'MAIN'; its stock would be sold twice"
+    ]
+
+
+def test_orderwise_needs_its_section_and_its_secrets(faults_of: Callable[..., list[str]]) -> None:
+    section = WITH_ORDERWISE.index("[orderwise]")
+    assert faults_of(WITH_ORDERWISE[:section], ORDERWISE_PASSWORD=None) == [
+        "orderwise: missing section, although a merchant has backend = 'orderwise'",
+        "ORDERWISE_PASSWORD: missing",
+    ]
+
+
+def test_orders_that_are_trusted_to_be_there_at_once_are_warned_of(load_text: Load) -> None:
+    text = WITH_ORDERWISE.replace("session_id = 12", "session_id = 12\ndeferred_import = false")
+    configuration = load_text(text)
+    assert configuration.orderwise is not None
+    assert configuration.orderwise.import_timeout is None
+    assert any("deferred_import" in warning for warning in configuration.warnings)

@@ -74,7 +74,7 @@ def order_body(number: int) -> dict[str, Any]:
 def catalogue() -> Replay:
     """Return one order with every SKU, from which both stand-ins are set up; it is never placed."""
     lines = tuple(
-        OrderLine(sku, 1, _GROSS_MINOR, _NET_MINOR, Decimal(_RATE), "Bench article") for sku in SKUS
+        OrderLine(sku, 1, _GROSS_MINOR, _NET_MINOR, Decimal(_RATE), "Bench article", merchant=MERCHANT) for sku in SKUS
     )
     nowhere = DeliveryAddress("", "", "", "", "", "", "", COUNTRY, "", "")
     return Replay("bench", (ReplayOrder("bench", timedelta(0), lines, nowhere, CARRIER, {}),))

@@ -104,7 +104,8 @@ class Paper:
         """Print a table; all columns but the first are figures."""
         made = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
         for position, heading in enumerate(headings):
-            made.add_column(heading, justify="right" if position else "left", overflow="fold")
+            # A first column that breaks in the middle of words cannot be read; figures are short.
+            made.add_column(heading, justify="right" if position else "left", overflow="fold", no_wrap=not position)
         for row in rows:
             made.add_row(*row)
         self.console.print()

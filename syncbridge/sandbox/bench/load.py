@@ -6,20 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from syncbridge.sandbox.bench.basket import order_body
 from syncbridge.sandbox.bench.census import cpu_by_program
 from syncbridge.sandbox.bench.conditions import busy_seconds
 from syncbridge.sandbox.bench.figures import Spread
+from syncbridge.sandbox.bench.ledger_rows import epoch_of, ledger_rows
 from syncbridge.sandbox.bench.scene import Scene
+from syncbridge.sandbox.bench.tail import Tail
 from syncbridge.sandbox.clock import parse_instant
 from syncbridge.sandbox.records import REFERENCE
-from syncbridge.sandbox.replay import ControlPlane
 
 BATCH_SECONDS = 0.2
 """Orders are handed to the SCAYLE stand-in so many seconds' worth at once, each with its own moment of delegation:
@@ -30,26 +27,7 @@ LOOK_SECONDS = 1.0
 OTHERS = "others"
 """Processor time that belongs to nothing of the measurement: on a quiet machine next to none."""
 
-_ORDERS_IN_LEDGER = text("SELECT order_id, reference, state, acknowledged_at FROM fulfilment_orders")
-
-
-class Tail:
-    """Reads what has been added to a stand-in's list since the last time."""
-
-    def __init__(self, plane: ControlPlane, section: str, after: str) -> None:
-        self._plane, self._section, self._after = plane, section, after
-        self._seen = 0
-        self.read()
-
-    def read(self) -> list[dict[str, Any]]:
-        """Return the new rows."""
-        query = {"section": self._section, self._after: self._seen}
-        rows: list[dict[str, Any]] = self._plane.call("GET", "/state", **query)[self._section]
-        if self._after == "after":
-            self._seen = int(rows[-1]["n"]) if rows else self._seen
-        else:
-            self._seen += len(rows)
-        return rows
+_ORDERS_IN_LEDGER = "SELECT order_id, reference, state, acknowledged_at FROM fulfilment_orders"
 
 
 @dataclass
@@ -113,6 +91,14 @@ class Phase:
             life.acknowledged_in_ledger - life.acknowledged_by_shop
             for life in self.lives.values()
             if life.acknowledged_in_ledger is not None and life.acknowledged_by_shop is not None
+        )
+
+    def due_to_ledger(self) -> Spread:
+        """From the moment an order's delegation was due to our ledger saying acknowledged, in seconds."""
+        return Spread.of(
+            life.acknowledged_in_ledger - life.due
+            for life in self.lives.values()
+            if life.acknowledged_in_ledger is not None
         )
 
     def halves(self) -> tuple[Spread, Spread]:
@@ -186,10 +172,12 @@ class Driver:
         at_once: bool = False,
         settle_seconds: float = 120.0,
         watch: Callable[[Phase], None] = lambda _: None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> Phase:
         """Place `orders` at `rate` a second (or all at once), wait until all are acknowledged, and return what was seen.
 
-        `settle_seconds`: how long after the last one. `watch` is called about once a second.
+        `settle_seconds`: how long after the last one. `watch` is called about once a second. No more orders are placed
+        once `enough` says so.
         """
         scene, phase = self._scene, Phase(name, rate)
         self.skip()
@@ -199,6 +187,8 @@ class Driver:
         batch = orders if at_once else max(1, round(rate * BATCH_SECONDS))
         watched = 0.0
         for first in range(0, orders, batch):
+            if enough():
+                break
             moment = phase.began + (0.0 if at_once else first / rate)
             while (wait := moment - LEAD_SECONDS - time.time()) > 0:
                 if time.monotonic() - watched > LOOK_SECONDS:
@@ -274,19 +264,9 @@ class Driver:
 
 def acknowledged(database_url: str) -> dict[int, float]:
     """Ask the ledger, reading only, when each order was acknowledged, in epoch seconds."""
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite":
-        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
-    engine = create_engine(url, hide_parameters=True)
-    try:
-        with engine.connect() as connection:
-            rows = connection.execute(_ORDERS_IN_LEDGER).all()
-    finally:
-        engine.dispose()
+    rows = ledger_rows(database_url, _ORDERS_IN_LEDGER)
     return {
-        int(row.order_id): (
-            datetime.fromisoformat(at) if isinstance(at := row.acknowledged_at, str) else at
-        ).timestamp()
+        int(row.order_id): epoch_of(row.acknowledged_at)
         for row in rows
         if row.acknowledged_at is not None
     }

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import requests
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
+from syncbridge.sandbox.bench import second_backend, shelf
 from syncbridge.sandbox.bench.basket import catalogue
 from syncbridge.sandbox.bench.census import Process, count_processes
 from syncbridge.sandbox.bench.configuration import CONFIGURATION
 from syncbridge.sandbox.bench.figures import Paper
-from syncbridge.sandbox.demo import programs
-from syncbridge.sandbox.demo.addresses import Addresses, find_addresses
+from syncbridge.sandbox.bench.tidy_ends import tidy_ends, undisturbed
+from syncbridge.sandbox.demo import programs, second
+from syncbridge.sandbox.demo.addresses import BUFFER, Addresses, find_addresses
 from syncbridge.sandbox.demo.commands import Commands
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.programs import Program
@@ -46,7 +46,8 @@ class SceneOptions:
     `workers`: children of the order worker. `webhooks`: whether the vendors send any. `warehouse`: whether the warehouse
     works by itself, so that orders are despatched. `scend_capacity` and `scend_per_second`: Scend's limit. `events`: Celery's
     events, which the Procfile switches on for Flower. `state_dir`: where to work instead of a temporary folder; it is left
-    behind then.
+    behind then. `shelf`: SKUs beyond those that are ordered, all published before our processes start, after which
+    SCAYLE's limits are `scayle_limits` (calls a minute by scope; None: no limits). `both`: OrderWise beside Scend.
     """
 
     database: str = ""
@@ -57,6 +58,10 @@ class SceneOptions:
     scend_per_second: float = NO_LIMIT
     events: bool = True
     state_dir: Path | None = None
+    shelf: int = 0
+    scayle_limits: Mapping[str, int] = field(default_factory=lambda: {"*": NO_LIMIT})
+    latency_milliseconds: int = 0
+    both: bool = False
 
 
 class Scene:
@@ -69,10 +74,11 @@ class Scene:
         self.addresses: Addresses = find_addresses()
         folder = options.state_dir or Path(tempfile.mkdtemp(prefix="syncbridge-bench-"))
         self.stage = Stage(folder)
+        self.published_seconds = 0.0
         self.database_url = options.database or f"sqlite:///{self.stage.folder / 'ledger.sqlite3'}"
 
     def __enter__(self) -> Scene:
-        self._stack.enter_context(_tidy_ends())
+        self._stack.enter_context(tidy_ends())
         if self.options.state_dir is None:
             self._stack.callback(shutil.rmtree, self.stage.folder, ignore_errors=True)
         try:
@@ -87,7 +93,7 @@ class Scene:
 
     def _stop(self) -> None:
         left: list[int] = []
-        with _undisturbed():
+        with undisturbed():
             if hasattr(self, "processes"):
                 self.processes.stop()
                 left = self.processes.left_behind()
@@ -100,18 +106,25 @@ class Scene:
         self.redis = self._stack.enter_context(EmbeddedRedis(stage.redis))
         self.processes = self._stack.enter_context(Processes(stage, usual_environment({}, CHECKOUT)))
         self.processes.guard(self.redis.pid)
-        self.vendors = self._stack.enter_context(Vendors(addresses))
-        stage.configuration.write_text(self._configuration(), encoding="utf-8")
-        self.processes.start("vendors", programs.stand_ins(addresses, 1), {})
+        self.vendors = self._stack.enter_context(Vendors(addresses, both=options.both))
+        self._configure(unlimited=bool(options.shelf))
+        erp_seed = stage.erp_seed if options.both else None
+        if erp_seed is not None:
+            erp_seed.write_text(second.seed_file(addresses), encoding="utf-8")
+        self.processes.start("vendors", programs.stand_ins(addresses, 1, erp_seed), {})
         self.vendors.wait_until_ready()
         self._set_up_vendors()
         variables = {
             **stage.environment(addresses, self.redis.url),
             "DATABASE_URL": self.database_url,
         }
-        self.commands = Commands(usual_environment(variables, CHECKOUT), stage.folder)
+        self.environment = usual_environment(variables, CHECKOUT)
+        self.commands = Commands(self.environment, stage.folder)
         self.commands.run("db", "upgrade")
-        self._read_catalogue()
+        if options.shelf:
+            self._fill_shelf()
+        else:
+            self._read_catalogue()
         ours = (
             programs.web(addresses),
             *workers(options.workers, options.events),
@@ -125,12 +138,17 @@ class Scene:
             f"warehouse {'works' if options.warehouse else 'only takes orders in'}"
         )
 
-    def _configuration(self) -> str:
-        return CONFIGURATION.format(
+    def _configure(self, *, unlimited: bool) -> None:
+        """Write the configuration, with Scend's limit as it is in the stand-in."""
+        options = self.options
+        text = CONFIGURATION.format(
             addresses=self.addresses,
-            rate_capacity=self.options.scend_capacity,
-            rate_per_second=self.options.scend_per_second,
+            rate_capacity=NO_LIMIT if unlimited else options.scend_capacity,
+            rate_per_second=NO_LIMIT if unlimited else options.scend_per_second,
         )
+        if options.both:
+            text += second.configuration(self.addresses, BUFFER) + second_backend.SCHEDULE
+        self.stage.configuration.write_text(text, encoding="utf-8")
 
     def _set_up_vendors(self) -> None:
         """Set the stand-ins up as for the demo, then take back what only a demo needs."""
@@ -150,8 +168,8 @@ class Scene:
             "PUT",
             "/settings",
             {
-                "rateCapacity": options.scend_capacity,
-                "ratePerSecond": options.scend_per_second,
+                "rateCapacity": NO_LIMIT if options.shelf else options.scend_capacity,
+                "ratePerSecond": NO_LIMIT if options.shelf else options.scend_per_second,
                 "webhookTimeScale": 1.0,
                 "autoProgress": {
                     "enabled": options.warehouse,
@@ -160,8 +178,31 @@ class Scene:
                 },
             },
         )
+        if options.both:
+            second_backend.set_up(vendors)
         if not options.webhooks:
             vendors.scend.call("POST", "/faults", {"fault": "drop_webhook", "times": None, "probability": 1})
+
+    def _fill_shelf(self) -> None:
+        """Put the SKUs into both stand-ins, read and publish them all without limits, then let the limits hold.
+
+        What our limiter has learnt meanwhile is forgotten with Redis, as after a restart of it.
+        """
+        began = time.monotonic()
+        shelf.stock_up(self.vendors, self.options.shelf)
+        for flow in ("catalogue_pull", "stock_sync"):
+            shelf.run_flow(flow, self.environment, self.stage.folder)
+        self.published_seconds = time.monotonic() - began
+        self.vendors.scayle.call("PUT", "/settings", {"rateLimits": dict(self.options.scayle_limits)})
+        limits = {"rateCapacity": self.options.scend_capacity, "ratePerSecond": self.options.scend_per_second}
+        self.vendors.scend.call("PUT", "/settings", limits)
+        self._configure(unlimited=False)
+        if self.options.latency_milliseconds:
+            slow = {"fault": "slow", "milliseconds": self.options.latency_milliseconds, "times": None}
+            for plane in (self.vendors.scayle, self.vendors.scend):
+                plane.call("POST", "/faults", slow)
+        with self.redis.client() as client:
+            client.flushall()
 
     def _read_catalogue(self) -> None:
         """Read Scend's products, as every night does in production.
@@ -214,6 +255,8 @@ class Scene:
             "scendCapacity": self.options.scend_capacity,
             "scendPerSecond": self.options.scend_per_second,
             "events": self.options.events,
+            "shelf": self.options.shelf,
+            "latencyMilliseconds": self.options.latency_milliseconds,
         }
 
 
@@ -233,37 +276,6 @@ def _worker(name: str, children: int, queues: str, events: bool) -> Program:
     # As in the Procfile: on one machine, answering SCAYLE comes first.
     command = ("nice", "-n", "5", sys.executable, "-m", "celery", *options.split(), *(("--events",) if events else ()))
     return Program(name, command, stop_seconds=3)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def _tidy_ends() -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into KeyboardInterrupt, so that everything is stopped on the way out."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    with _handlers(interrupt):
-        yield
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let nothing disturb the tidying up, which is bounded."""
-    with _handlers(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def database_of(choice: str) -> str:

@@ -41,6 +41,7 @@ class Addresses:
     scend_port: int
     web_port: int
     flower_port: int
+    orderwise_port: int = 0
     scayle_token: str = field(default_factory=_secret)
     scend_token: str = field(default_factory=_secret)
     control_token: str = field(default_factory=_secret)
@@ -48,6 +49,8 @@ class Addresses:
     inbound_password: str = field(default_factory=_secret)
     webhook_secret: str = field(default_factory=_webhook_secret)
     flower_password: str = field(default_factory=_secret)
+    orderwise_user: str = "syncbridge"
+    orderwise_password: str = field(default_factory=_secret)
 
     @property
     def scayle(self) -> str:
@@ -58,6 +61,11 @@ class Addresses:
     def scend(self) -> str:
         """The Scend stand-in, without a path."""
         return f"http://{HOST}:{self.scend_port}"
+
+    @property
+    def orderwise(self) -> str:
+        """The OrderWise stand-in, without a path."""
+        return f"http://{HOST}:{self.orderwise_port}"
 
     @property
     def web(self) -> str:
@@ -75,13 +83,13 @@ class Addresses:
 
 
 def find_addresses() -> Addresses:
-    """Find four free ports."""
-    probes = [socket.socket() for _ in range(4)]
+    """Find five free ports."""
+    probes = [socket.socket() for _ in range(5)]
     try:
         for probe in probes:
             probe.bind((HOST, 0))
-        scayle, scend, web, flower = (int(probe.getsockname()[1]) for probe in probes)
-        return Addresses(scayle, scend, web, flower)
+        scayle, scend, web, flower, orderwise = (int(probe.getsockname()[1]) for probe in probes)
+        return Addresses(scayle, scend, web, flower, orderwise)
     finally:
         for probe in probes:
             probe.close()

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
-from syncbridge.sandbox.demo.addresses import BUFFER, CARRIER, MERCHANT, Addresses
+from syncbridge.sandbox.demo import second
+from syncbridge.sandbox.demo.addresses import BUFFER, MERCHANT, Addresses
 from syncbridge.sandbox.demo.commands import Commands
+from syncbridge.sandbox.demo.credits import Credits
 from syncbridge.sandbox.demo.options import DemoOptions
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.demo.vendors import Vendors
-from syncbridge.sandbox.expectations import AUTO, Expectation, Outcome, WarehouseRules
+from syncbridge.sandbox.expectations import Expectation, Outcome
 from syncbridge.sandbox.oversell import no_oversell
 from syncbridge.sandbox.records import read_exceptions
 from syncbridge.sandbox.replay import ReplayOutcome, replay
@@ -44,6 +46,7 @@ class Run:
     processes: Processes
     commands: Commands
     redis: EmbeddedRedis
+    credits: Credits | None = None
 
 
 def replay_day(run: Run) -> ReplayOutcome:
@@ -54,6 +57,8 @@ def replay_day(run: Run) -> ReplayOutcome:
 
     def follow(outcome: ReplayOutcome) -> None:
         placed.placed = outcome.placed
+        if run.credits is not None:
+            run.credits.placed(outcome.placed)
 
     def place() -> None:
         try:
@@ -61,7 +66,7 @@ def replay_day(run: Run) -> ReplayOutcome:
                 run.addresses.scayle,
                 run.work,
                 orders_per_second=run.options.rate,
-                rules=WarehouseRules(service_of_carrier={CARRIER: AUTO}, customs_known=True),
+                foretell=second.foretell,
                 control_token=run.addresses.control_token,
                 progress=follow,
                 stop=stop.is_set,
@@ -112,7 +117,7 @@ def settle(run: Run, outcome: ReplayOutcome) -> list[dict[str, Any]]:
     """Wait until every order has ended as foretold, or the time is up; return the open exceptions."""
     expected = outcome.expectations
     waiting_units = sum(
-        one.order.units
+        one.expectation.waiting_units
         for one in outcome.placed
         if one.expectation.outcome is Outcome.EXCEPTION and one.order_id
     )
@@ -133,8 +138,9 @@ def settle(run: Run, outcome: ReplayOutcome) -> list[dict[str, Any]]:
             if now - asked_at > EXCEPTIONS_SECONDS:
                 exceptions, asked_at = _asked(run, exceptions), now
                 if (
-                    _is_settled(expected, exceptions, run.vendors.given_up())
-                    and sight.open_units <= waiting_units
+                    sight.open_units <= waiting_units
+                    and (run.credits is None or not run.credits.open)
+                    and _is_settled(expected, exceptions, run.vendors.given_up() | _cancelled(run))
                 ):
                     run.screen.say("everything is settled")
                     return exceptions
@@ -152,10 +158,12 @@ def settle_stock(run: Run) -> None:
     deadline = time.monotonic() + STOCK_SECONDS
     while True:
         shop, warehouse = run.vendors.records(requests=False)
-        held = {row.sku for row in warehouse.stock}
-        told = {row.sku for row in shop.stock if row.published and row.merchant == MERCHANT}
-        if held <= told and no_oversell(shop, warehouse, MERCHANT, BUFFER).held:
-            run.screen.say(f"stock: the shop has a figure for each of {len(held)} SKUs")
+        warehouses = {MERCHANT: warehouse, **run.vendors.others(requests=False)}
+        held = {(name, row.sku) for name, one in warehouses.items() for row in one.stock}
+        told = {(row.merchant, row.sku) for row in shop.stock if row.published}
+        sound = all(no_oversell(shop.of(name), one, name, BUFFER).held for name, one in warehouses.items())
+        if held <= told and sound:
+            run.screen.say(f"stock: the shop has a figure for each of {len(held)} SKUs of {len(warehouses)} warehouses")
             return
         if time.monotonic() > deadline:
             run.screen.say(
@@ -173,6 +181,11 @@ def _asked(run: Run, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
     except DemoFailed as error:
         run.screen.say(str(error))
         return before
+
+
+def _cancelled(run: Run) -> frozenset[int]:
+    """Return the orders that shoppers cancelled: of those that it was too late for customer service is told."""
+    return frozenset() if run.credits is None else run.credits.concerned
 
 
 def _is_settled(

@@ -70,8 +70,12 @@ class Processes:
         self.stop()
 
     def guard(self, *others: int | None) -> None:
-        """Start the lifeline: it ends the supervisor and `others` (process ids) once this process is no more."""
+        """Start the lifeline: it ends the supervisor and `others` (process ids) once this process is no more.
+
+        Called again, because `others` have changed, it replaces the lifeline there is.
+        """
         assert self._process is not None
+        before = self._lifeline
         pids = [str(pid) for pid in (self._process.pid, *others) if pid is not None]
         self._lifeline = subprocess.Popen(
             [sys.executable, "-m", "syncbridge.sandbox.demo.lifeline", *pids],
@@ -81,6 +85,7 @@ class Processes:
             env=self._environment,
             start_new_session=True,
         )
+        _let_go(before)
 
     def start(self, name: str, programs: tuple[Program, ...], environment: Mapping[str, str]) -> None:
         """Add programs and start them; they may still be busy starting when this returns. Raises DemoFailed."""
@@ -137,12 +142,8 @@ class Processes:
                     os.kill(pid, signal.SIGKILL)
             self._process.poll()
             time.sleep(0.02)
-        if self._lifeline is not None:
-            self._lifeline.kill()
-            self._lifeline.wait()
-            if self._lifeline.stdin is not None:
-                self._lifeline.stdin.close()
-            self._lifeline = None
+        _let_go(self._lifeline)
+        self._lifeline = None
 
     def left_behind(self) -> list[int]:
         """Return the ids of all processes that still belong to the supervisor's session, it included."""
@@ -169,6 +170,16 @@ class Processes:
                 return getattr(proxy.supervisor, method)(*arguments)
         except (OSError, xmlrpc.client.Error) as error:
             raise DemoFailed(f"supervisord: {error}: {self._stage.last_words('supervisor')}") from error
+
+
+def _let_go(lifeline: subprocess.Popen[bytes] | None) -> None:
+    """End a lifeline without letting it do its work: killed first, so that it never sees its input end."""
+    if lifeline is None:
+        return
+    lifeline.kill()
+    lifeline.wait()
+    if lifeline.stdin is not None:
+        lifeline.stdin.close()
 
 
 def _process_ids() -> list[int]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from syncbridge.sandbox.demo.addresses import ACCOUNT, HOST, SCAYLE_PATH, SCEND_PATH, Addresses
 
-QUEUES = "cancellations,orders,despatches,returns,stock,finance,housekeeping"
+ORDER_QUEUES, BULK_QUEUES = "cancellations,orders,despatches,returns", "stock,finance,housekeeping"
+QUEUES = f"{ORDER_QUEUES},{BULK_QUEUES}"
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,21 @@ class Program:
     start_retries: int = 3
 
 
-def stand_ins(addresses: Addresses, seed: int) -> tuple[Program, ...]:
-    """Return the vendors' processes."""
+def stand_ins(addresses: Addresses, seed: int, erp_seed: Path | None = None) -> tuple[Program, ...]:
+    """Return the vendors' processes; with a seed file for it, OrderWise is one of them."""
     common = f"--host {HOST} --control-token {addresses.control_token} --seed {seed}"
     scayle = (
         f"--port {addresses.scayle_port} --token {addresses.scayle_token} --base-path {SCAYLE_PATH} {common}"
     )
     scend = f"--port {addresses.scend_port} --token {addresses.scend_token} --base-path {SCEND_PATH} {common}"
-    return (
+    programs = (
         Program("scayle", _python("syncbridge.sandbox.scayle", scayle)),
         Program("scend", _python("syncbridge.sandbox.scend", f"{scend} --account {ACCOUNT}")),
     )
+    if erp_seed is None:
+        return programs
+    erp = f"--port {addresses.orderwise_port} {common} --seed-file"
+    return (*programs, Program("orderwise", _python("syncbridge.sandbox.orderwise", erp, str(erp_seed))))
 
 
 def web(addresses: Addresses) -> Program:
@@ -49,13 +54,23 @@ def web(addresses: Addresses) -> Program:
 
 def workers(events: bool) -> Program:
     """Return two workers that take every queue. `events` feeds Flower, at half of Celery's top speed."""
+    return _worker("worker", 2, QUEUES, 2, events)
+
+
+def divided_workers(events: bool = False) -> tuple[Program, ...]:
+    """Return workers that share the queues out as in production: two for orders, one for what comes in bulk."""
+    return _worker("worker", 2, ORDER_QUEUES, 2, events), _worker("bulk", 1, BULK_QUEUES, 1, events)
+
+
+def _worker(name: str, count: int, queues: str, concurrency: int, events: bool = False) -> Program:
+    number = "%(process_num)d" if count > 1 else ""
     options = (
-        f"-A tasks.app worker --pool prefork --concurrency 2 --queues {QUEUES} --hostname worker%(process_num)d@%%h "
-        "--without-gossip --without-mingle --loglevel INFO"
+        f"-A tasks.app worker --pool prefork --concurrency {concurrency} --queues {queues} "
+        f"--hostname {name}{number}@%%h --without-gossip --without-mingle --loglevel INFO"
     )
     # Celery's soft shutdown waits out its whole 15 s; when the demo stops them, nobody needs their work any more.
     command = _python("celery", f"{options} --events" if events else options)
-    return Program("worker", command, count=2, stop_seconds=1)
+    return Program(name, command, count=count, stop_seconds=1)
 
 
 def beat(folder: Path) -> Program:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import requests
-
 from syncbridge.embedded.redis_server import EmbeddedRedis, EmbeddedRedisFailed
-from syncbridge.sandbox.demo import programs
+from syncbridge.sandbox.allotment import allot
+from syncbridge.sandbox.credit_rule import CreditPlan, plan_credits
+from syncbridge.sandbox.demo import programs, second
 from syncbridge.sandbox.demo.addresses import (
     BUFFER,
     CARRIER,
@@ -28,7 +24,10 @@ from syncbridge.sandbox.demo.addresses import (
     find_addresses,
 )
 from syncbridge.sandbox.demo.commands import Commands
+from syncbridge.sandbox.demo.credits import Credits
 from syncbridge.sandbox.demo.day import Run, replay_day, settle, settle_stock
+from syncbridge.sandbox.demo.installing import CHECKOUT, LONGEST_SOCKET_PATH, Site, install
+from syncbridge.sandbox.demo.interruption import Interrupted, signals_as_exceptions, signals_ignored
 from syncbridge.sandbox.demo.options import DemoOptions
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.screen import Screen
@@ -38,22 +37,7 @@ from syncbridge.sandbox.judge import Evidence, Verdict, judge
 from syncbridge.sandbox.records import read_exceptions
 from syncbridge.sandbox.replay import ReplayOutcome, ReplayRefused, load
 from syncbridge.sandbox.replay_order import Replay, ShopSetting
-from syncbridge.sandbox.retail_day import UnreadableDay
-
-CHECKOUT = Path(__file__).parents[3]
-"""The folder that holds the three packages, installed or checked out."""
-
-LONGEST_SOCKET_PATH = 100
-"""Systems take 104 to 108 characters."""
-WEB_SECONDS = 40.0
-
-
-class Interrupted(Exception):
-    """Somebody wants the demo to end; `number` is the signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
+from syncbridge.sandbox.retail_day import UnreadableDay, read_day
 
 
 def run_demo(options: DemoOptions, screen: Screen | None = None) -> int:
@@ -71,6 +55,7 @@ def run_demo(options: DemoOptions, screen: Screen | None = None) -> int:
             seed=options.seed,
             setting=setting,
         )
+        work = allot(work, second.FIRST, second.SECOND, options.seed)
     except (UnreadableDay, OSError, ValueError) as error:
         screen.say(f"{options.source}: {error}")
         return 2
@@ -81,14 +66,14 @@ def run_demo(options: DemoOptions, screen: Screen | None = None) -> int:
         return 2
     keep_folder = options.state_dir is not None
     try:
-        with _signals_as_exceptions():
+        with signals_as_exceptions():
             verdict = _run(options, screen, stage, work)
         held = verdict.held
         code = 0 if held else 1
         keep_folder = keep_folder or not held
     except Interrupted as error:
         screen.say(f"stopped by {error}")
-        code = 128 + error.number
+        code = error.exit_code
     except (DemoFailed, ReplayRefused, EmbeddedRedisFailed) as error:
         screen.say(f"the demo could not be carried out: {error}")
         code, keep_folder = 1, True
@@ -106,7 +91,7 @@ def _run(options: DemoOptions, screen: Screen, stage: Stage, work: Replay) -> Ve
         environment = usual_environment({}, CHECKOUT)
         processes = stack.enter_context(Processes(stage, environment))
         processes.guard(redis.pid)
-        vendors = stack.enter_context(Vendors(addresses))
+        vendors = stack.enter_context(Vendors(addresses, both=True))
         commands = Commands(environment, stage.folder)
         run = Run(options, screen, stage, addresses, work, vendors, processes, commands, redis)
         try:
@@ -119,8 +104,10 @@ def _run(options: DemoOptions, screen: Screen, stage: Stage, work: Replay) -> Ve
             if options.keep:
                 _stay(run)
         finally:
-            with _signals_ignored():
+            with signals_ignored():
                 screen.say("stopping every process")
+                if run.credits is not None:
+                    run.credits.stop()
                 processes.stop()
                 redis.stop()
         left = processes.left_behind()
@@ -134,42 +121,26 @@ def _set_up(run: Run) -> None:
     say, stage, addresses = run.screen.say, run.stage, run.addresses
     for line in run.work.report():
         say(line)
-    say(f"working in {stage.folder}")
-    stage.write_configuration(addresses)
-    say(f"starting the stand-ins: SCAYLE {addresses.scayle}, Scend {addresses.scend}")
-    run.processes.start("vendors", programs.stand_ins(addresses, run.options.seed), {})
-    run.vendors.wait_until_ready()
-    run.vendors.set_up(run.work, run.options.seed)
-    variables = stage.environment(addresses, run.redis.url)
-    run.commands = Commands(usual_environment(variables, CHECKOUT), stage.folder)
-    stage.write_environment(variables)
-    say("making the ledger: syncbridge db upgrade")
-    run.commands.run("db", "upgrade")
-    say(f"starting web {addresses.web}, two workers, beat" + (", Flower" if run.options.keep else ""))
-    ours = [programs.web(addresses), programs.workers(run.options.keep), programs.beat(stage.folder)]
+    ours = [programs.web(addresses), *programs.divided_workers(run.options.keep), programs.beat(stage.folder)]
     if run.options.keep:
         ours.append(programs.flower(addresses))
-    run.processes.start("ours", tuple(ours), variables)
-    _wait_for_web(run)
+    site = Site(stage, addresses, run.redis, run.processes, run.vendors, say, run.options.seed)
+    run.commands = install(site, run.work, tuple(ours))
     if run.options.faults:
         run.vendors.make_trouble(run.options.seed)
-        say(f"faults planned on both sides, seed {run.options.seed}")
+        say(f"faults planned on all three sides, seed {run.options.seed}")
+    plan = _plan_credits(run)
+    for line in plan.report():
+        say(line)
+    run.credits = Credits(plan, addresses, run.commands)
+    run.credits.start()
 
 
-def _wait_for_web(run: Run) -> None:
-    deadline = time.monotonic() + WEB_SECONDS
-    session = requests.Session()
-    session.trust_env = False
-    while True:
-        run.processes.check()
-        try:
-            if session.get(f"{run.addresses.web}/healthz", timeout=2).status_code == 200:
-                return
-        except requests.RequestException:
-            pass
-        if time.monotonic() > deadline:
-            raise DemoFailed(f"web does not answer: {run.stage.last_words('web')}")
-        time.sleep(0.2)
+def _plan_credits(run: Run) -> CreditPlan:
+    """Decide what the day's credits become; a folder of orders has none."""
+    if run.options.source.is_dir():
+        return CreditPlan()
+    return plan_credits(read_day(run.options.source), run.work, second.foretell, run.options.seed)
 
 
 def _judge(run: Run, outcome: ReplayOutcome, exceptions: list[dict[str, Any]]) -> Verdict:
@@ -188,6 +159,8 @@ def _judge(run: Run, outcome: ReplayOutcome, exceptions: list[dict[str, Any]]) -
             publishes_stock=True,
             personal_data=outcome.personal_data,
             places={**run.stage.log_texts(), **run.stage.redis_texts()},
+            others=run.vendors.others(),
+            credits=run.credits.evidence(run.vendors.scayle) if run.credits is not None else None,
         )
     )
 
@@ -217,6 +190,7 @@ def _stay(run: Run) -> None:
         f"Flower  {addresses.flower}  user demo, password {addresses.flower_password}",
         f"SCAYLE  {addresses.scayle}/_sandbox/summary  X-Sandbox-Token: {addresses.control_token}",
         f"Scend   {addresses.scend}/_sandbox/summary  X-Sandbox-Token: {addresses.control_token}",
+        f"OrderWise  {addresses.orderwise}/_sandbox/summary  X-Sandbox-Token: {addresses.control_token}",
         f"commands  . {run.stage.environment_file}; syncbridge exceptions list",
     ):
         run.screen.say(line)
@@ -226,38 +200,3 @@ def _stay(run: Run) -> None:
             run.processes.check()
     except Interrupted:
         run.screen.say("goodbye")
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    """Turn the first Ctrl-C, SIGTERM or SIGHUP into Interrupted; the handlers before come back afterwards."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    with _handlers(interrupt):
-        yield
-
-
-@contextmanager
-def _signals_ignored() -> Iterator[None]:
-    """Let nothing disturb the tidying up: it is bounded, and what it leaves half done nobody else does."""
-    with _handlers(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        # Only the main thread gets signals; a demo that a test runs elsewhere has none to handle.
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -55,6 +57,7 @@ class Screen:
             "orders placed": f"{placed} of {planned}",
             "delegations taken": str(sight.delegated),
             "orders on Scend": str(sight.on_scend),
+            "orders in OrderWise": str(sight.in_orderwise),
             "despatches": str(sight.despatches),
             "shipments in SCAYLE": str(sight.shipments),
             "units still open": f"{sight.open_units} of {sight.units}",
@@ -91,6 +94,8 @@ class Screen:
         if times:
             counts.add_row("delegations answered in", times)
         self.console.print(counts)
+        if verdict.credits is not None:
+            self._credits(verdict.credits)
         for score in verdict.scores:
             for line in score.lines():
                 self.console.print(line, markup=False, soft_wrap=True)
@@ -99,10 +104,33 @@ class Screen:
                 f"unexpected: {violation.subject}: {violation.text}", markup=False, soft_wrap=True
             )
 
+    def _credits(self, found: Mapping[str, Any]) -> None:
+        table = Table(title="What the day's credits became", title_justify="left", show_header=False)
+        for name, value in found["counts"].items():
+            shown = value
+            if isinstance(value, dict):
+                shown = ", ".join(f"{currency} {amount / 100:.2f}" for currency, amount in value.items()) or "nothing"
+            table.add_row(_CREDIT_NAMES.get(name, name), str(shown))
+        self.console.print(table)
+
+
+_CREDIT_NAMES = {
+    "credits": "rows of credits in the day's data",
+    "unmatched": "of them matching nothing of the day (listed by name)",
+    "asked": "cancellations asked (SCAYLE's questions to a merchant)",
+    "cancelled": "cancelled (nothing was ever sent)",
+    "refused": "refused (SCAYLE was told no)",
+    "tooLate": "too late (the goods were sent)",
+    "notAsked": "not asked any more (all had left): returned instead",
+    "returned": "units returned",
+    "refunded": "refunded",
+    "open": "open",
+}
 
 _COUNT_NAMES = {
     "attempted": "attempted (orders placed and paid)",
-    "acknowledged": "acknowledged (whole on a live Scend order)",
+    "split": "split (goods of both warehouses)",
+    "acknowledged": "acknowledged (whole on live orders)",
     "despatched": "despatched (nothing open in SCAYLE)",
     "exceptions": "exceptions (orders that wait for a person)",
     "recovered": "recovered (met a failure, ended as foretold)",

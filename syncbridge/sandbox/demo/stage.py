@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from syncbridge.sandbox.demo import programs
+from syncbridge.sandbox.demo import programs, second
 from syncbridge.sandbox.demo.addresses import (
     ACCOUNT,
     BUFFER,
@@ -76,6 +76,7 @@ order_poll_seconds = 10
 order_status_seconds = 5
 despatch_pull_seconds = 4
 stock_sync_seconds = 5
+return_pull_seconds = 8
 escalate_seconds = 5
 
 [limits]
@@ -118,8 +119,13 @@ class Stage:
         """Where the supervisor listens to us."""
         return self.folder / "supervisor.sock"
 
-    def write_configuration(self, addresses: Addresses) -> None:
-        """Write the TOML file."""
+    @property
+    def erp_seed(self) -> Path:
+        """What the OrderWise stand-in starts with."""
+        return self.folder / "orderwise.json"
+
+    def write_configuration(self, addresses: Addresses, *, both: bool = False) -> None:
+        """Write the TOML file; with `both` there is OrderWise beside Scend, and its seed is written too."""
         text = CONFIGURATION.format(
             scayle=addresses.scayle,
             scayle_path=SCAYLE_PATH,
@@ -137,6 +143,10 @@ class Stage:
             carrier=CARRIER,
             carrier_map="\n".join(f'{carrier} = "{CARRIER}"' for carrier in CARRIERS),
         )
+        if both:
+            # At its end, because what follows a section's heading belongs to that section.
+            text += second.configuration(addresses, BUFFER)
+            self._write(self.erp_seed, second.seed_file(addresses))
         self._write(self.configuration, text)
 
     def environment(self, addresses: Addresses, redis_url: str) -> dict[str, str]:
@@ -154,6 +164,8 @@ class Stage:
             "SCAYLE_INBOUND_PASSWORD": addresses.inbound_password,
             "SCEND_API_TOKEN": addresses.scend_token,
             "SCEND_WEBHOOK_SECRET": addresses.webhook_secret,
+            "ORDERWISE_USERNAME": addresses.orderwise_user,
+            "ORDERWISE_PASSWORD": addresses.orderwise_password,
             "FLOWER_BASIC_AUTH": f"demo:{addresses.flower_password}",
             "FLOWER_READ_ONLY": "true",
             "PORT": str(addresses.web_port),

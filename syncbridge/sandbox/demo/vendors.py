@@ -1,4 +1,4 @@
-"""The two stand-ins as the demo sets them up and watches them: through their control planes and their APIs."""
+"""The stand-ins as the demo sets them up and watches them: through their control planes and their APIs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from syncbridge.sandbox.demo import second
 from syncbridge.sandbox.demo.addresses import (
     ACCOUNT,
     CARRIER,
@@ -14,7 +15,6 @@ from syncbridge.sandbox.demo.addresses import (
     RATE_CAPACITY,
     RATE_PER_SECOND,
     SHOP_KEY,
-    WAREHOUSE,
     WAREHOUSE_CODE,
     Addresses,
 )
@@ -27,6 +27,7 @@ from syncbridge.sandbox.records import (
     WAREHOUSE_SECTIONS,
     ShopRecord,
     WarehouseRecord,
+    read_erp,
     read_shop,
     read_warehouse,
 )
@@ -39,13 +40,15 @@ SPARE_UNITS = 12
 
 SCAYLE_EVENTS = ("order-confirmed", "order-delegated", "order-package-shipped", "order-cancelled")
 
-SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated", "stock.changed")
+SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated", "stock.changed", "return.received")
 
 PACE: dict[str, Any] = {
     # A minute between payment and delegation, and minutes between its repeats, would make a long demo.
     "delegationDelaySeconds": 1.0,
     "delegationTimeScale": 0.02,
     "webhookTimeScale": 0.05,
+    # A minute until SCAYLE asks again whether something may be cancelled, and more and more after that.
+    "cancellationTimeScale": 0.02,
 }
 """Settings of the SCAYLE stand-in that shorten waiting and change nothing else."""
 
@@ -58,12 +61,16 @@ WAREHOUSE_PACE: dict[str, Any] = {
 """Settings of the Scend stand-in: its warehouse works by itself, quickly, and not without trouble."""
 
 
+NO_ORDERWISE: dict[str, Any] = {"orders": {"total": 0}, "despatches": {"total": 0}, "faultsInjected": {}}
+
+
 @dataclass(frozen=True)
 class Sight:
     """How far things are, in orders and units."""
 
     delegated: int
     on_scend: int
+    in_orderwise: int
     despatches: int
     shipments: int
     units: int
@@ -72,24 +79,29 @@ class Sight:
 
 
 class Vendors:
-    """Both control planes. Use as a context manager."""
+    """The control planes; with `both` that of OrderWise too. Use as a context manager."""
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, *, both: bool = False) -> None:
         self._addresses = addresses
         self.scayle = ControlPlane(addresses.scayle, addresses.control_token)
         self.scend = ControlPlane(addresses.scend, addresses.control_token)
+        self.orderwise = ControlPlane(addresses.orderwise, addresses.control_token) if both else None
 
     def __enter__(self) -> Vendors:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.scayle.close()
-        self.scend.close()
+        for _name, plane in self._planes():
+            plane.close()
+
+    def _planes(self) -> list[tuple[str, ControlPlane]]:
+        planes = [("SCAYLE", self.scayle), ("Scend", self.scend)]
+        return [*planes, ("OrderWise", self.orderwise)] if self.orderwise is not None else planes
 
     def wait_until_ready(self) -> None:
-        """Return when both answer. Raises DemoFailed."""
+        """Return when all answer. Raises DemoFailed."""
         deadline = time.monotonic() + READY_SECONDS
-        for name, plane in (("SCAYLE", self.scayle), ("Scend", self.scend)):
+        for name, plane in self._planes():
             while True:
                 try:
                     plane.call("GET", "/clock")
@@ -100,25 +112,29 @@ class Vendors:
                     time.sleep(0.1)
 
     def set_up(self, work: Replay, seed: int) -> None:
-        """Make the tenant and the account, with everything that both sell and hold."""
+        """Make the tenant and the accounts, with everything that they sell and hold."""
         addresses = self._addresses
         self.scayle.call("PUT", "/settings", PACE)
         hooks = [
             {"event": event, "version": 1, "url": addresses.inbound("/scayle/webhooks")}
             for event in SCAYLE_EVENTS
         ]
-        merchant = {
-            "referenceKey": MERCHANT,
-            "warehouses": [WAREHOUSE],
-            "carriers": [{"carrier": CARRIER, "countryCode": COUNTRY}],
-            "orderDelegationUrl": addresses.inbound(f"/scayle/{MERCHANT}/orders"),
-            "cancellationUrl": addresses.inbound(f"/scayle/{MERCHANT}/cancellations"),
-        }
+        sellers = [second.FIRST, *([second.SECOND] if self.orderwise is not None else [])]
+        merchants = [
+            {
+                "referenceKey": one.merchant,
+                "warehouses": [one.warehouse],
+                "carriers": [{"carrier": CARRIER, "countryCode": COUNTRY}],
+                "orderDelegationUrl": addresses.inbound(f"/scayle/{one.merchant}/orders"),
+                "cancellationUrl": addresses.inbound(f"/scayle/{one.merchant}/cancellations"),
+            }
+            for one in sellers
+        ]
         self.scayle.call(
             "POST",
             "/seed",
             {
-                "warehouses": [{"referenceKey": WAREHOUSE}],
+                "warehouses": [{"referenceKey": one.warehouse} for one in sellers],
                 "carriers": [{"key": CARRIER, "trackingUrl": "https://track.example/{shipmentKey}"}],
                 "shops": [
                     {
@@ -127,17 +143,22 @@ class Vendors:
                             {
                                 "countryCode": COUNTRY,
                                 "currencyCode": "GBP",
-                                "warehouses": [{"referenceKey": WAREHOUSE, "priority": 1}],
+                                "warehouses": [
+                                    {"referenceKey": one.warehouse, "priority": place}
+                                    for place, one in enumerate(sellers, 1)
+                                ],
                             }
                         ],
                     }
                 ],
-                "merchants": [merchant],
+                "merchants": merchants,
                 # They are there before the first order, so that stock can be published for them.
                 "products": [*variants(work), *({"sku": sku} for sku in self._own_products())],
                 "webhooks": hooks,
             },
         )
+        self._stock_orderwise(work, seed)
+        mine = work if self.orderwise is None else work.of(MERCHANT)
         automatic = {**WAREHOUSE_PACE["autoProgress"], "seed": seed}
         self.scend.call("PUT", "/settings", {**WAREHOUSE_PACE, "autoProgress": automatic})
         self.scend.call(
@@ -145,8 +166,8 @@ class Vendors:
             "/seed",
             {
                 "accounts": [{"accountCode": ACCOUNT, "warehouses": [WAREHOUSE_CODE]}],
-                "products": products(work),
-                "stock": stock(work, WAREHOUSE_CODE, spare=SPARE_UNITS),
+                "products": products(mine),
+                "stock": stock(mine, WAREHOUSE_CODE, spare=SPARE_UNITS),
             },
         )
         subscription = {
@@ -156,6 +177,13 @@ class Vendors:
             "secret": addresses.webhook_secret,
         }
         self.scend.call("POST", "/webhooks/subscriptions", subscription)
+
+    def _stock_orderwise(self, work: Replay, seed: int) -> None:
+        if self.orderwise is None:
+            return
+        self.orderwise.call("POST", "/seed", second.goods(work.of(second.ERP_MERCHANT), SPARE_UNITS))
+        automatic = {**second.PACE["autoProgress"], "seed": seed}
+        self.orderwise.call("PUT", "/settings", {**second.PACE, "autoProgress": automatic})
 
     def _own_products(self) -> list[str]:
         """Return the SKUs that Scend's stand-in has by itself: the shop sells them too, though nobody orders them."""
@@ -167,6 +195,8 @@ class Vendors:
         self.scayle.call("POST", "/faults", scayle_faults(seed))
         self.scayle.call("PUT", "/settings", WEBHOOK_TROUBLE)
         self.scend.call("POST", "/faults", scend_faults(seed))
+        if self.orderwise is not None:
+            self.orderwise.call("POST", "/faults", second.orderwise_faults(seed))
 
     def end_trouble(self) -> None:
         """Forget the faults that are still planned, so that the day can end."""
@@ -178,6 +208,8 @@ class Vendors:
         self.scayle.call("DELETE", "/faults")
         self.scayle.call("PUT", "/settings", calm)
         self.scend.call("DELETE", "/faults")
+        if self.orderwise is not None:
+            self.orderwise.call("DELETE", "/faults")
 
     def repeat_delegation(self, order_id: int, times: int) -> None:
         """Let SCAYLE delegate the same order again, all at once."""
@@ -186,24 +218,37 @@ class Vendors:
     def look(self) -> Sight:
         """Count, cheaply."""
         shop, warehouse = self.scayle.call("GET", "/summary"), self.scend.call("GET", "/summary")
+        erp = self.orderwise.call("GET", "/summary") if self.orderwise is not None else NO_ORDERWISE
         by_status: dict[str, int] = shop["unitsByStatus"]
         return Sight(
             delegated=int(shop["delegationsByState"].get("acknowledged", 0)),
             on_scend=int(warehouse["orders"]["total"]),
-            despatches=int(warehouse["despatches"]["total"]),
+            in_orderwise=int(erp["orders"]["total"]),
+            despatches=int(warehouse["despatches"]["total"]) + int(erp["despatches"]["total"]),
             shipments=int(shop["shipments"]),
             units=int(shop["units"]),
             open_units=sum(count for status, count in by_status.items() if status in OPEN),
-            faults=sum(shop["faultsInjected"].values()) + sum(warehouse["faultsInjected"].values()),
+            faults=sum(sum(one["faultsInjected"].values()) for one in (shop, warehouse, erp)),
         )
 
     def given_up(self) -> frozenset[int]:
-        """Return the orders of which the warehouse gave up units so far."""
+        """Return the orders of which a warehouse gave up units so far."""
         dump = self.scend.call("GET", "/state", section=WAREHOUSE_SECTIONS)
-        return given_up_orders(read_warehouse(dump))
+        found = given_up_orders(read_warehouse(dump))
+        for record in self.others(requests=False).values():
+            found |= given_up_orders(record)
+        return found
+
+    def others(self, *, requests: bool = True) -> dict[str, WarehouseRecord]:
+        """Return what the back ends beside Scend know, by their merchant."""
+        if self.orderwise is None:
+            return {}
+        dump = self.orderwise.call("GET", "/state", section=WAREHOUSE_SECTIONS)
+        journal = list(self.orderwise.pages("/journal", "requests")) if requests else ()
+        return {second.ERP_MERCHANT: read_erp(dump, journal, locations=(str(second.ERP_LOCATION),))}
 
     def records(self, *, requests: bool = True) -> tuple[ShopRecord, WarehouseRecord]:
-        """Return everything that both know; without `requests`, who called them is left out."""
+        """Return everything that SCAYLE and Scend know; without `requests`, who called them is left out."""
         return (
             read_shop(
                 self.scayle.call("GET", "/state", section=SHOP_SECTIONS),

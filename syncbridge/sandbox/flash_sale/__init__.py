@@ -17,9 +17,17 @@ What is fair about it, and what is not:
   purchase race; that is why there are several seeds, and why each seed reports for itself.
 * Judged are the stand-ins' own records alone: the facts of sale, stock write, count and comeback in order of time. The truth that the
   count arrives at must equal what orders and shelves of the warehouse say at the end, article by article, else the run fails.
-* A unit is oversold if no free unit was there when it was sold. A loss that a count found in the six seconds before,
-  or while the feed was silent, is news that no figure without a buffer can contain; such units are counted as oversold too,
-  and named apart.
+* A unit is oversold if no free unit was there when it was sold. Where a count found it missing in the six seconds before, or
+  while the feed was silent, no figure without a buffer can contain that news; such units are counted as oversold too, and named
+  apart. By the same rule the figure in the shop is judged at every instant: what it shows may never exceed the free units less the
+  units sold less what the buffer always keeps, by news that is six seconds old at most. One rule for every design.
+* `--floor orderwise` holds the same script in OrderWise's warehouse, where an order holds its stock at once and a job says so every
+  five minutes (`recalculationSeconds` 5, a second for a minute). Our `stock_lag_seconds` is 6: the interval and a minute for the job.
+  Goods lie at two places for sale, with fractions, and below zero at one of them. The usual designs read what a plain integration
+  reads: the export of all stock, or of what was recalculated since, free stock of both places summed and floored. Nobody can know of a
+  count before the job has run, so there the six seconds above are eleven, for every design alike; sales are never excused.
+  Nothing calls us there: orders and stock are found by asking. What is true in the end is also asked of OrderWise itself.
+* `--records DIR` leaves what the vendors noted; `--recount DIR` counts it again, with another allowance (`--news`) if you like.
 """
 
 from __future__ import annotations

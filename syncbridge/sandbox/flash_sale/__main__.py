@@ -4,50 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from syncbridge.embedded.redis_server import EmbeddedRedisFailed
 from syncbridge.sandbox.bench.conditions import Conditions
-from syncbridge.sandbox.bench.figures import Paper, Spread, number
+from syncbridge.sandbox.bench.figures import Paper
+from syncbridge.sandbox.bench.tidy_ends import tidy_ends
 from syncbridge.sandbox.demo.processes import DemoFailed
 from syncbridge.sandbox.flash_sale import __doc__ as story
-from syncbridge.sandbox.flash_sale.count import Tally
-from syncbridge.sandbox.flash_sale.deployment import OURS, RULES, Rule
+from syncbridge.sandbox.flash_sale import report
+from syncbridge.sandbox.flash_sale.deployment import RULES, Rule
+from syncbridge.sandbox.flash_sale.floors import FLOORS
 from syncbridge.sandbox.flash_sale.picture import draw
-from syncbridge.sandbox.flash_sale.sale import Outcome, SaleFailed, hold_sale
+from syncbridge.sandbox.flash_sale.records import SaleRecords, read_file
+from syncbridge.sandbox.flash_sale.report import Sale
+from syncbridge.sandbox.flash_sale.sale import SaleFailed, hold_sale
 from syncbridge.sandbox.flash_sale.script import write_script
+from syncbridge.sandbox.flash_sale.verdict import judge, news_of
+
+BOTH = "both"
 
 EPILOGUE = """\
-Exit code 0: held; 1: could not be carried out, the counts disagree with the warehouse, or with --check syncbridge oversold a
-unit that was not lost in the last seconds; 130: interrupted.
+Exit code 0: held; 1: could not be carried out, the counts disagree with the warehouse, or with --check a goal was missed;
+130: interrupted.
 """
-HEADINGS = (
-    "strategy",
-    "sold",
-    "oversold",
-    "on fresh\nnews",
-    "turned\naway",
-    "never\nsold",
-    "too high\n% of time",
-    "trail p50\nmin",
-    "trail max\nmin",
-    "never\nright",
-)
-LEGEND = """\
-oversold: units sold when none was free. on fresh news: of these, units that a count found missing in the 6 minutes
-before, or while the feed was silent.
-turned away: units that shoppers wanted, that were free, and that the shop did not show (each shopper counts).
-never sold: units that a shop which always shows the truth would have sold by the end.
-too high: part of the time in which the shop showed more than was free. trail: from a change on the shelf until the shop shows
-the truth again (with a buffer: the truth or as much less as the rule allows); never right: changes of which that never came.
-A second of the sale stands for a minute."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,21 +48,38 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=float, default=60.0, metavar="S", help="length of a sale (60)")
     made.add_argument("--articles", type=int, default=8, metavar="N", help="articles per strategy (8)")
     made.add_argument(
+        "--floor",
+        choices=(*FLOORS, BOTH),
+        default="scend",
+        help="whose warehouse (scend); both: every seed on one, then on the other",
+    )
+    made.add_argument(
         "--rules",
         default=",".join(rule.key for rule in RULES),
         metavar="A,B",
         help=f"buffer rules of syncbridge ({', '.join(rule.key for rule in RULES)}); empty: the usual designs alone",
     )
-    made.add_argument("--report", type=Path, metavar="FILE", help="write the figures as JSON too")
     made.add_argument(
-        "--picture", type=Path, metavar="FILE", help="draw the first seed's most telling article as SVG"
+        "--news",
+        type=float,
+        metavar="S",
+        help="a count that found units missing can be known so many seconds later "
+        f"({', '.join(f'{floor.title}: {news_of(key):g}' for key, floor in FLOORS.items())})",
+    )
+    made.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the figures: FILE.html with pictures, or FILE.json"
+    )
+    made.add_argument("--picture", type=Path, metavar="FILE", help="draw the first seed's telling article as SVG")
+    made.add_argument(
+        "--records", type=Path, metavar="DIR", help="leave what the vendors noted here, for --recount"
+    )
+    made.add_argument(
+        "--recount", type=Path, metavar="DIR", help="hold no sale, count the records in DIR (once more)"
     )
     made.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="leave logs and ledgers of syncbridge here"
     )
-    made.add_argument(
-        "--check", action="store_true", help="exit 1 if syncbridge oversold what it could have known"
-    )
+    made.add_argument("--check", action="store_true", help="exit 1 if a goal was missed")
     return made
 
 
@@ -89,18 +89,19 @@ def main(arguments: Sequence[str] | None = None, paper: Paper | None = None) -> 
     given = options.parse_args(arguments)
     wanted = [key for key in given.rules.split(",") if key]
     unknown = sorted(set(wanted) - {rule.key for rule in RULES})
-    if unknown or given.seeds < 1 or given.seconds < 1 or given.articles < 1:
+    if unknown or given.seeds < 1 or given.seconds < 1 or given.articles < 1 or (given.news or 0) < 0:
         options.error(f"unknown rules {', '.join(unknown)}" if unknown else "figures are at least 1")
+    if given.report is not None and given.report.suffix not in (".html", ".json"):
+        options.error("a report is FILE.html or FILE.json")
     rules = tuple(rule for rule in RULES if rule.key in wanted)
     paper = paper or Paper()
     conditions = Conditions()
     conditions.show(paper)
-    sales: list[tuple[int, list[Outcome]]] = []
+    sales: list[Sale] = []
     try:
-        with _tidy_ends():
-            for seed in range(given.first_seed, given.first_seed + given.seeds):
-                outcomes = _hold(given, seed, rules, paper)
-                sales.append((seed, outcomes))
+        with tidy_ends():
+            held = _recounted(given.recount) if given.recount else _held(given, rules, paper)
+            sales.extend(_judged(records, given.news, paper) for records in held)
     except (SaleFailed, DemoFailed, EmbeddedRedisFailed) as error:
         paper.say(f"the sale could not be carried out: {error}")
         return 1
@@ -108,147 +109,115 @@ def main(arguments: Sequence[str] | None = None, paper: Paper | None = None) -> 
         paper.say("interrupted; everything is stopped")
         return 130
     conditions.finish()
-    together = _together(sales)
-    _show(paper, f"all {len(sales)} sales together", together)
-    for line in prices(together):
-        paper.say(line)
-    paper.say(LEGEND)
+    floors = list(dict.fromkeys(sale.floor for sale in sales))
+    met = [
+        _concluded(given, [sale for sale in sales if sale.floor == floor], conditions, paper, len(floors) > 1)
+        for floor in floors
+    ]
     conditions.show(paper)
-    if given.report is not None:
-        given.report.write_text(
-            json.dumps(report(sales, given.seconds, conditions), indent=2) + "\n", encoding="utf-8"
-        )
-        paper.say(f"report: {given.report}")
-    disagreements = [line for _, outcomes in sales for outcome in outcomes for line in outcome.disagreements]
+    disagreements = [line for sale in sales for outcome in sale.outcomes for line in outcome.disagreements]
     for line in disagreements:
         paper.say(f"the count and the warehouse disagree: {line}")
-    avoidable = sum(
-        outcome.total.oversold - outcome.total.oversold_on_fresh_news
-        for _, outcomes in sales
-        for outcome in outcomes
-        if outcome.channel.owner == OURS
-    )
-    return 1 if disagreements or (given.check and avoidable) else 0
+    return 1 if disagreements or (given.check and not all(met)) else 0
 
 
-@contextmanager
-def _tidy_ends() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that every process is stopped on the way out."""
+def _concluded(
+    given: argparse.Namespace, sales: Sequence[Sale], conditions: Conditions, paper: Paper, several: bool
+) -> bool:
+    """Add the sales of one floor up and write them down; return whether every goal was met."""
+    floor = FLOORS[sales[0].floor]
+    news_seconds = news_of(floor.key) if given.news is None else given.news
+    together = report.together(sales)
+    report.show(paper, f"all {len(sales)} sales on {floor.title}'s floor together", together)
+    for line in (*report.prices(together), *report.legend(news_seconds)):
+        paper.say(line)
+    if floor.trails_seconds:
+        paper.say(f"{floor.title}'s figures trail its shelves by up to {floor.trails_seconds:g} minutes.")
+    paper.goals(report.goals(sales))
+    _write(given, sales, news_seconds, conditions, paper, f"-{floor.key}" if several else "")
+    return all(goal.met is True for goal in report.goals(sales))
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+def _held(given: argparse.Namespace, rules: tuple[Rule, ...], paper: Paper) -> Iterator[list[SaleRecords]]:
+    floors = tuple(FLOORS) if given.floor == BOTH else (given.floor,)
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
+        script = write_script(seed, given.seconds, given.articles)
+        for floor in floors:
+            paper.say(
+                f"seed {seed}, {FLOORS[floor].title}'s floor: {given.articles} articles, {sum(script.opening.values())} "
+                f"units on the shelves, {len(script.happenings)} happenings in {given.seconds:g} s"
+            )
+            state_dir = None
+            if given.state_dir is not None:
+                state_dir = given.state_dir / (f"seed-{seed}" if floor == "scend" else f"seed-{seed}-{floor}")
+                if state_dir.exists() and any(state_dir.iterdir()):
+                    raise SaleFailed(f"{state_dir} holds an earlier sale; name another folder")
+            records = hold_sale(script, rules=rules, state_dir=state_dir, floor=floor)
+            for one in records if given.records is not None else ():
+                one.write(given.records)
+            yield records
+
+
+def _recounted(folder: Path) -> Iterator[list[SaleRecords]]:
     try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        found = sorted(
+            (read_file(path) for path in folder.glob("seed-*.json.gz")), key=_held_once
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SaleFailed(f"{folder}: {type(error).__name__}: {error}") from error
+    if not found:
+        raise SaleFailed(f"{folder} holds no records of a sale")
+    places = {key: place for place, key in enumerate(("full", "delta", *(rule.key for rule in RULES)))}
+    for _, records in groupby(found, key=_held_once):
+        yield sorted(records, key=lambda one: places.get(one.channel.key, 0))
 
 
-def _hold(given: argparse.Namespace, seed: int, rules: tuple[Rule, ...], paper: Paper) -> list[Outcome]:
-    script = write_script(seed, given.seconds, given.articles)
-    paper.say(
-        f"seed {seed}: {given.articles} articles, {sum(script.opening.values())} units on the shelves, "
-        f"{len(script.happenings)} happenings in {given.seconds:g} s"
-    )
-    state_dir = given.state_dir / f"seed-{seed}" if given.state_dir is not None else None
-    outcomes = hold_sale(script, rules=rules, state_dir=state_dir)
-    _show(paper, f"seed {seed}", [(outcome.channel.title, outcome.total) for outcome in outcomes])
-    latest = max(outcome.latest_seconds for outcome in outcomes)
+def _held_once(records: SaleRecords) -> tuple[int, str]:
+    """Return what tells one sale from another."""
+    return records.script.seed, records.channel.floor
+
+
+def _judged(records: Sequence[SaleRecords], news_seconds: float | None, paper: Paper) -> Sale:
+    script = records[0].script
+    sale = Sale(script.seed, script, tuple(judge(one, news_seconds) for one in records))
+    title = f"seed {sale.seed}, {FLOORS[sale.floor].title}'s floor"
+    report.show(paper, title, {one.channel.title: one.total for one in sale.outcomes})
+    latest = max(outcome.latest_seconds for outcome in sale.outcomes)
     paper.say(f"the most belated shopper, count or comeback was {latest * 1000:.0f} ms late")
-    if given.picture is not None and seed == given.first_seed:
-        given.picture.write_text(draw(script, outcomes), encoding="utf-8")
-        paper.say(f"picture: {given.picture}")
-    return outcomes
+    for line in report.notes(sale):
+        paper.say(line)
+    return sale
 
 
-def _together(sales: Sequence[tuple[int, Sequence[Outcome]]]) -> list[tuple[str, Tally]]:
-    totals: dict[str, Tally] = {}
-    for _, outcomes in sales:
-        for outcome in outcomes:
-            totals.setdefault(outcome.channel.title, Tally()).add(outcome.total)
-    return list(totals.items())
+def _write(
+    given: argparse.Namespace,
+    sales: Sequence[Sale],
+    news_seconds: float,
+    conditions: Conditions,
+    paper: Paper,
+    suffix: str,
+) -> None:
+    first = draw(sales[0].script, sales[0].outcomes)
+    if given.picture is not None:
+        picture = _named(given.picture, suffix)
+        picture.write_text(first, encoding="utf-8")
+        paper.say(f"picture: {picture}")
+    if given.report is None:
+        return
+    path = _named(given.report, suffix)
+    if path.suffix == ".json":
+        document = report.to_json(sales, news_seconds, conditions)
+        text = json.dumps(document, indent=2) + "\n"
+    else:
+        pictures = [first, *(draw(sale.script, sale.outcomes) for sale in sales[1:])]
+        text = report.page(sales, pictures, news_seconds, conditions)
+    path.write_text(text, encoding="utf-8")
+    paper.say(f"report: {path}")
 
 
-def prices(together: Sequence[tuple[str, Tally]]) -> list[str]:
-    """Say what every buffer rule costs and saves, against syncbridge without one; nothing if that did not run."""
-    plain = dict(together).get(RULES[0].title)
-    if plain is None:
-        return []
-    return [
-        f"{name}: {tally.oversold - plain.oversold:+d} oversold, {tally.turned_away - plain.turned_away:+d} turned away and "
-        f"{tally.never_sold - plain.never_sold:+d} never sold, against no buffer"
-        for name, tally in together
-        if name in {rule.title for rule in RULES[1:]}
-    ]
-
-
-def _show(paper: Paper, title: str, rows: Sequence[tuple[str, Tally]]) -> None:
-    paper.table(title, HEADINGS, [_cells(name, tally) for name, tally in rows])
-
-
-def _cells(name: str, tally: Tally) -> tuple[str, ...]:
-    trail = Spread.of(tally.trails)
-    counts = (
-        tally.sold,
-        tally.oversold,
-        tally.oversold_on_fresh_news,
-        tally.turned_away,
-        tally.never_sold,
-    )
-    too_high = 100 * tally.seconds_too_high / tally.seconds if tally.seconds else 0.0
-    figures = (f"{too_high:.1f}", number(trail.p50, 1), number(trail.largest, 1), str(tally.never_caught_up))
-    return (name, *(str(count) for count in counts), *figures)
-
-
-def report(
-    sales: Sequence[tuple[int, Sequence[Outcome]]], seconds: float, conditions: Conditions
-) -> dict[str, Any]:
-    """Write everything for a report; times are seconds of the sale."""
-    return {
-        "bench": "flash_sale",
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "saleSeconds": seconds,
-        "machine": conditions.to_json(),
-        "together": {name: tally_to_json(tally) for name, tally in _together(sales)},
-        "seeds": [
-            {
-                "seed": seed,
-                "strategies": [
-                    {
-                        "strategy": outcome.channel.title,
-                        "rule": outcome.channel.key,
-                        **tally_to_json(outcome.total),
-                        "latestSeconds": round(outcome.latest_seconds, 3),
-                        "skipped": outcome.played.skipped,
-                        "disagreements": list(outcome.disagreements),
-                    }
-                    for outcome in outcomes
-                ],
-            }
-            for seed, outcomes in sales
-        ],
-    }
-
-
-def tally_to_json(tally: Tally) -> dict[str, Any]:
-    """Write a tally. Units, and unit-seconds or seconds where the name says so."""
-    return {
-        "sold": tally.sold,
-        "oversold": tally.oversold,
-        "oversoldOnFreshNews": tally.oversold_on_fresh_news,
-        "lostAfterSale": tally.lost_after_sale,
-        "turnedAway": tally.turned_away,
-        "neverSold": tally.never_sold,
-        "shortAtTheEnd": tally.still_missing,
-        "articleSeconds": round(tally.seconds, 1),
-        "articleSecondsTooHigh": round(tally.seconds_too_high, 1),
-        "unitSecondsTooHigh": round(tally.units_too_high, 1),
-        "unitSecondsTooLow": round(tally.units_too_low, 1),
-        "trailSeconds": Spread.of(tally.trails).to_json(),
-        "neverCaughtUp": tally.never_caught_up,
-    }
+def _named(path: Path, suffix: str) -> Path:
+    """Return the path with a suffix before its ending: two floors are two reports."""
+    return path.with_name(f"{path.stem}{suffix}{path.suffix}")
 
 
 if __name__ == "__main__":

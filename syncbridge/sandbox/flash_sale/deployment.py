@@ -17,23 +17,24 @@ import requests
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
 from syncbridge.sandbox.bench.scene import workers
-from syncbridge.sandbox.demo import programs
+from syncbridge.sandbox.demo import programs, second
 from syncbridge.sandbox.demo.addresses import (
     ACCOUNT,
     CARRIER,
     COUNTRY,
     SCAYLE_PATH,
-    SCEND_PATH,
     SHOP_KEY,
     find_addresses,
 )
 from syncbridge.sandbox.demo.commands import Commands
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
-from syncbridge.sandbox.demo.stage import CARRIERS, Stage
+from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.demo.vendors import Vendors
-from syncbridge.sandbox.flash_sale.channel import Address, Channel
+from syncbridge.sandbox.flash_sale.channel import Channel
+from syncbridge.sandbox.flash_sale.control import Address
+from syncbridge.sandbox.flash_sale.floors import FLOORS
 from syncbridge.sandbox.flash_sale.script import LARGEST_LOSS, Script
-from syncbridge.sandbox.flash_sale.stand_ins import NO_LIMIT, set_up
+from syncbridge.sandbox.flash_sale.stand_ins import set_up
 
 CHECKOUT = Path(__file__).parents[3]
 """The folder that holds the three packages, installed or checked out."""
@@ -46,26 +47,47 @@ SYNC_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Rule:
-    """A buffer rule: its configuration, and the most units of an article that it keeps from the shop."""
+    """A buffer rule: its configuration, the most units of an article that it keeps from the shop, and what it always keeps."""
 
     key: str
     title: str
     configuration: str
     held_back: int
+    always_kept: int = 0
 
 
+RECOMMENDED = "advised"
 RULES = (
-    Rule("none", "syncbridge, no buffer", "", 0),
-    Rule("fixed", f"syncbridge, {LARGEST_LOSS} kept back", f"default = {LARGEST_LOSS}", LARGEST_LOSS),
+    Rule("none", "no buffer", "", 0),
+    Rule(
+        RECOMMENDED,
+        "as recommended",
+        "default = 1\nfast_movers = { from_per_minute = 1, safety = 1, floor = 1, ceiling = 20 }",
+        3,
+        1,
+    ),
+    Rule("fixed", f"{LARGEST_LOSS} kept back", f"default = {LARGEST_LOSS}", LARGEST_LOSS, LARGEST_LOSS),
     Rule(
         "fast",
-        "syncbridge, fast movers",
-        "fast_movers = { from_per_minute = 6, safety = 1, floor = 1, ceiling = 4 }",
+        "fast movers",
+        "fast_movers = { from_per_minute = 1, safety = 60, floor = 1, ceiling = 4 }",
         4,
     ),
 )
-"""`fixed` keeps what the largest loss of a count takes; `fast` keeps what sells while a figure ages, so it keeps the most when
-an article sells fastest. Its speeds are those of the shortened time: 6 a minute is one in ten minutes of a real sale."""
+"""`advised` is what deploy/syncbridge.example.toml recommends: a unit of everything, and more of what sells fast. `fixed` keeps
+what the largest loss of a count takes.
+
+The part for fast movers is speed times age of the figure, and both are measured by the wall: the speed over ten minutes, which is
+the whole sale so far where in a real one it would be the last sixth of it; the age in seconds that stand for minutes. So with
+`safety = 1` that part stays at its floor here. `fast` makes up for the age with `safety = 60` and shows the other end: an article that
+sold fast once counts as fast to the end, so it costs more here than it would in a real sale.
+"""
+
+
+def title_of(rule: Rule) -> str:
+    """Return the rule's name in tables."""
+    return f"{OURS}, {rule.title}"
+
 
 CONFIGURATION = """\
 # Written by `python -m syncbridge.sandbox.flash_sale` for one run. A second stands for a minute.
@@ -84,14 +106,7 @@ country = "{country}"
 currencies = ["GBP"]
 default = true
 {merchants}
-[scend]
-base_url = "{address.scend}{scend_path}"
-account_code = "{account}"
-rate_capacity = {limit}
-rate_per_second = {limit}
-lookup_lag_seconds = 1
-landing_seconds = 2
-
+{warehouse}
 [schedule]
 sweep_seconds = 2
 order_poll_seconds = 2
@@ -109,7 +124,7 @@ order_lock_seconds = 6
 MERCHANT = """
 [[merchants]]
 key = "{channel.key}"
-backend = "scend"
+backend = "{channel.floor}"
 reference_template = "S-{{merchant}}-{{order_id}}"
 warehouses = [{{{{ key = "{channel.warehouse}", code = "{channel.warehouse_code}" }}}}]
 service_map = {{{{ {carrier} = "AUTO" }}}}
@@ -125,25 +140,36 @@ service_map = {{{{ {carrier} = "AUTO" }}}}
 class Deployment:
     """Everything running, stock published. Use as a context manager: nothing is left when the block ends."""
 
-    def __init__(self, script: Script, rules: tuple[Rule, ...], state_dir: Path | None = None) -> None:
+    def __init__(
+        self, script: Script, rules: tuple[Rule, ...], state_dir: Path | None = None, *, floor: str = "scend"
+    ) -> None:
         self._script = script
+        self._floor = FLOORS[floor]
         self._rules = rules
         self._state_dir = state_dir
         self._stack = ExitStack()
         found = find_addresses()
         self._ports = found
+        self._second = floor == "orderwise"
+        warehouse = (
+            (found.orderwise, f"{found.orderwise_user}:{found.orderwise_password}")
+            if self._second
+            else (found.scend, found.scend_token)
+        )
         self.address = Address(
-            found.scayle, found.scend, found.scayle_token, found.scend_token, found.control_token
+            found.scayle, warehouse[0], found.scayle_token, warehouse[1], found.control_token
         )
         self.channels = tuple(
             Channel(
                 rule.key,
-                rule.title,
+                title_of(rule),
                 OURS,
                 self.address,
                 f"WH-{rule.key.upper()}",
                 f"W{place}",
                 rule.held_back,
+                rule.always_kept,
+                floor,
             )
             for place, rule in enumerate(rules, 1)
         )
@@ -174,8 +200,11 @@ class Deployment:
         self.processes = self._stack.enter_context(Processes(stage, usual_environment({}, CHECKOUT)))
         self.processes.guard(redis.pid)
         stage.configuration.write_text(self.configuration(), encoding="utf-8")
-        self.processes.start("vendors", programs.stand_ins(self._ports, self._script.seed), {})
-        with Vendors(self._ports) as vendors:
+        if self._second:
+            stage.erp_seed.write_text(second.seed_file(self._ports), encoding="utf-8")
+        erp_seed = stage.erp_seed if self._second else None
+        self.processes.start("vendors", programs.stand_ins(self._ports, self._script.seed, erp_seed), {})
+        with Vendors(self._ports, both=self._second) as vendors:
             vendors.wait_until_ready()
         self._set_up_vendors()
         variables = stage.environment(self._ports, redis.url)
@@ -188,7 +217,7 @@ class Deployment:
 
     def configuration(self) -> str:
         """Return the TOML file."""
-        carrier_map = "\n".join(f'{carrier} = "{CARRIER}"' for carrier in CARRIERS)
+        carrier_map = "\n".join(f'"{carrier}" = "{CARRIER}"' for carrier in self._floor.carriers)
         merchants = "".join(
             MERCHANT.format(
                 channel=channel, carrier=CARRIER, buffers=rule.configuration, carrier_map=carrier_map
@@ -200,12 +229,12 @@ class Deployment:
         return CONFIGURATION.format(
             address=self.address,
             scayle_path=SCAYLE_PATH,
-            scend_path=SCEND_PATH,
             shop=SHOP_KEY,
             country=COUNTRY,
-            account=ACCOUNT,
             merchants=merchants,
-            limit=NO_LIMIT,
+            warehouse=self._floor.configuration(
+                self.address.warehouse, [channel.warehouse_code for channel in self.channels]
+            ),
             sync_seconds=SYNC_SECONDS,
         )
 
@@ -220,10 +249,10 @@ class Deployment:
                 one.key: ports.inbound(f"/scayle/{one.key}/cancellations") for one in self.channels
             },
             shop_webhook_url=ports.inbound("/scayle/webhooks"),
-            warehouse_subscription={
-                "url": f"{ports.web}/scend/webhooks/{ACCOUNT}",
-                "secret": ports.webhook_secret,
-            },
+            # OrderWise calls nobody: what is new there is found by asking.
+            warehouse_subscription=None
+            if self._second
+            else {"url": f"{ports.web}/scend/webhooks/{ACCOUNT}", "secret": ports.webhook_secret},
         )
 
     def _wait_for_web(self) -> None:

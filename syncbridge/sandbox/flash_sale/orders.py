@@ -1,4 +1,4 @@
-"""The usual designs' way for orders: taken from SCAYLE's delegation, sent to Scend at once, repeated until it holds them."""
+"""The usual designs' way for orders: taken from SCAYLE's delegation, sent to the warehouse at once, repeated until it holds them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from aiohttp import web
 
 from syncbridge.sandbox.flash_sale.channel import Channel
-from syncbridge.sandbox.flash_sale.strategies import scend_of
+from syncbridge.sandbox.flash_sale.plain_warehouses import warehouse_of
 
 AGAIN_SECONDS = 0.5
 
@@ -45,41 +45,16 @@ class OrderCourier:
 
     def run(self, stop: threading.Event) -> None:
         """Carry orders until told to stop."""
-        scend = scend_of(self._channel)
+        warehouse = warehouse_of(self._channel)
         while not stop.is_set():
             try:
                 order = self._waiting.get(timeout=0.1)
             except queue.Empty:
                 continue
             try:
-                scend.call("POST", "/orders", self._order(order))
+                warehouse.send(order)
                 self.carried += 1
             except requests.RequestException:
                 self._waiting.put(order)
                 stop.wait(AGAIN_SECONDS)
-        scend.close()
-
-    def _order(self, delegated: dict[str, Any]) -> dict[str, Any]:
-        """Make Scend's order: one line a SKU. The address is the sale's only one."""
-        units: dict[str, int] = {}
-        for item in delegated["items"]:
-            sku = str(item["merchantProductVariantReferenceKey"])
-            units[sku] = units.get(sku, 0) + 1
-        return {
-            "clientReference": f"S-{self._channel.key}-{delegated['orderId']}",
-            "warehouseCode": self._channel.warehouse_code,
-            "currency": "GBP",
-            "allowPartialDespatch": True,
-            "shipping": {"serviceCode": "STD48"},
-            "deliveryAddress": {
-                "recipientName": "Ines Okafor",
-                "line1": "18 Mill Lane",
-                "city": "Norwich",
-                "postcode": "NR3 1QX",
-                "countryCode": "GB",
-            },
-            "lines": [
-                {"lineNumber": number, "sku": sku, "quantity": quantity, "unitPrice": "16.00"}
-                for number, (sku, quantity) in enumerate(sorted(units.items()), 1)
-            ],
-        }
+        warehouse.close()

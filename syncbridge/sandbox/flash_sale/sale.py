@@ -15,16 +15,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+
+from aiohttp import web
 
 from syncbridge.sandbox.demo.addresses import ACCOUNT
-from syncbridge.sandbox.flash_sale.channel import Address, Channel, Control, Played, play
-from syncbridge.sandbox.flash_sale.count import Published, Story, Tally, left_in_warehouse, read_entries, tell
+from syncbridge.sandbox.flash_sale.channel import Channel, Played
+from syncbridge.sandbox.flash_sale.control import Address, Control
 from syncbridge.sandbox.flash_sale.deployment import RULES, SYNC_SECONDS, Deployment, Rule
+from syncbridge.sandbox.flash_sale.floors import FLOORS
 from syncbridge.sandbox.flash_sale.orders import OrderCourier
-from syncbridge.sandbox.flash_sale.script import Goods, Script
+from syncbridge.sandbox.flash_sale.playing import play
+from syncbridge.sandbox.flash_sale.records import SaleRecords, read_records
+from syncbridge.sandbox.flash_sale.script import Script
 from syncbridge.sandbox.flash_sale.stand_ins import calm, lose_answers, set_up
 from syncbridge.sandbox.flash_sale.strategies import DeltaSync, FullSync, Strategy
+from syncbridge.sandbox.orderwise import Launch as OrderWiseLaunch
+from syncbridge.sandbox.orderwise import build_app as build_orderwise
+from syncbridge.sandbox.orderwise.reference_data import DEFAULT_SEED
 from syncbridge.sandbox.scayle import LaunchSettings
 from syncbridge.sandbox.scayle import build_app as build_scayle
 from syncbridge.sandbox.scend import Launch
@@ -55,22 +62,6 @@ DELTA_SYNC = Contestant("delta", "delta sync, stamped now", lambda channel: Delt
 USUAL = (FULL_SYNC, DELTA_SYNC)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a channel. `disagreements`: SKUs of which the warehouse's own word is another than the count's."""
-
-    channel: Channel
-    stories: dict[Goods, Story]
-    total: Tally
-    disagreements: tuple[str, ...]
-    played: Played
-
-    @property
-    def latest_seconds(self) -> float:
-        """How late the most belated happening was."""
-        return max(self.played.late, default=0.0)
-
-
 @dataclass
 class _Stage:
     """What runs while a sale lasts."""
@@ -91,21 +82,27 @@ def hold_sale(
     usual: Sequence[Contestant] = USUAL,
     rules: tuple[Rule, ...] = RULES,
     state_dir: Path | None = None,
-) -> list[Outcome]:
-    """Hold the sale for the usual designs and, where there are `rules`, for syncbridge. Raises SaleFailed, DemoFailed."""
+    floor: str = "scend",
+) -> list[SaleRecords]:
+    """Hold the sale for the usual designs and, where there are `rules`, for syncbridge; return what the vendors noted.
+
+    `floor` says whose warehouse it is.
+
+    Raises SaleFailed, DemoFailed.
+    """
     with ExitStack() as stack:
         stage = _Stage()
         stop = threading.Event()
         for contestant in usual:
-            _add_contestant(stack, stage, script, contestant)
+            _add_contestant(stack, stage, script, contestant, floor)
         if rules:
-            stage.deployment = stack.enter_context(Deployment(script, rules, state_dir))
+            stage.deployment = stack.enter_context(Deployment(script, rules, state_dir, floor=floor))
             stage.channels += stage.deployment.channels
         for strategy in stage.strategies:
             strategy.tick(datetime.now(UTC))
         _wait_for_opening(stage, script)
         for address in stage.addresses:
-            lose_answers(address)
+            lose_answers(address, FLOORS[floor])
         crew = _Crew(stop)
         stack.callback(crew.end)
         begins = datetime.now(UTC) + timedelta(seconds=1)
@@ -118,23 +115,22 @@ def hold_sale(
             calm(address)
         _settle(stage, crew)
         crew.end()
-        return [_count(script, channel, begins, played[channel.key]) for channel in stage.channels]
+        return [read_records(script, channel, played[channel.key]) for channel in stage.channels]
 
 
-def _add_contestant(stack: ExitStack, stage: _Stage, script: Script, contestant: Contestant) -> None:
+def _add_contestant(
+    stack: ExitStack, stage: _Stage, script: Script, contestant: Contestant, floor: str
+) -> None:
     scayle = stack.enter_context(ThreadedServer(build_scayle(LaunchSettings(seed=script.seed))))
-    empty = {"accounts": [{"accountCode": ACCOUNT, "warehouses": ["W1"]}]}
-    catalogue = {**Launch().catalogue, **empty, "products": [], "stock": []}
-    scend = stack.enter_context(
-        ThreadedServer(build_scend(Launch(random_seed=script.seed, catalogue=catalogue)))
-    )
+    warehouse = stack.enter_context(ThreadedServer(_empty_warehouse(floor, script.seed)))
     channel = Channel(
         contestant.key,
         contestant.title,
         contestant.title,
-        Address(scayle, scend),
+        Address(scayle, warehouse),
         f"WH-{contestant.key.upper()}",
         "W1",
+        floor=floor,
     )
     courier = OrderCourier(channel)
     receiver = stack.enter_context(ThreadedServer(courier.app()))
@@ -142,6 +138,16 @@ def _add_contestant(stack: ExitStack, stage: _Stage, script: Script, contestant:
     stage.channels.append(channel)
     stage.couriers.append(courier)
     stage.strategies.append(contestant.make(channel))
+
+
+def _empty_warehouse(floor: str, seed: int) -> web.Application:
+    """Make a stand-in with its lists and without goods."""
+    if floor == "orderwise":
+        kept = {name: value for name, value in DEFAULT_SEED.items() if name not in ("variants", "stock")}
+        return build_orderwise(OrderWiseLaunch(random_seed=seed, catalogue=kept))
+    accounts = [{"accountCode": ACCOUNT, "warehouses": ["W1"]}]
+    catalogue = {**Launch().catalogue, "accounts": accounts, "products": [], "stock": []}
+    return build_scend(Launch(random_seed=seed, catalogue=catalogue))
 
 
 class _Crew:
@@ -225,7 +231,8 @@ def _wait_for_opening(stage: _Stage, script: Script) -> None:
         for article, units in script.opening.items():
             least = max(1, units - channel.held_back)
             while True:
-                shown = control.do("GET", "/shop/availability", sku=channel.sku(article))["available"]
+                asked = {"sku": channel.sku(article), "merchant": channel.key, "warehouse": channel.warehouse}
+                shown = control.do("GET", "/shop/availability", **asked)["available"]
                 if least <= shown <= units:
                     break
                 if time.monotonic() > deadline:
@@ -240,7 +247,7 @@ def _settle(stage: _Stage, crew: _Crew) -> None:
     """Return when every order that was sold is in its warehouse, or after a while: the count then says what is missing."""
     deadline = time.monotonic() + SETTLE_SECONDS
     for address in stage.addresses:
-        shop, warehouse = (Control(root, address.control_token) for root in (address.scayle, address.scend))
+        shop, warehouse = (Control(root, address.control_token) for root in (address.scayle, address.warehouse))
         while time.monotonic() < deadline:
             crew.check()
             orders = len(shop.do("GET", "/state", section="delegations")["delegations"])
@@ -249,31 +256,3 @@ def _settle(stage: _Stage, crew: _Crew) -> None:
             time.sleep(0.5)
         shop.close()
         warehouse.close()
-
-
-def _count(script: Script, channel: Channel, begins: datetime, played: Played) -> Outcome:
-    shop = Control(channel.address.scayle, channel.address.control_token)
-    warehouse = Control(channel.address.scend, channel.address.control_token)
-    try:
-        shop_facts = shop.do("GET", "/state", section="facts")["facts"]
-        dump: dict[str, Any] = warehouse.do("GET", "/state", section="facts,orders,stock")
-    finally:
-        shop.close()
-        warehouse.close()
-    entries = read_entries(shop_facts, dump["facts"], begins)
-    left = left_in_warehouse(dump["orders"], dump["stock"])
-    stories, total, disagreements = {}, Tally(), []
-    for article, opening in script.opening.items():
-        sku = channel.sku(article)
-        # What is published after the end can no longer be bought from.
-        own = [
-            one
-            for one in entries.get(sku, [])
-            if not (isinstance(one, Published) and one.at > script.seconds)
-        ]
-        story = tell(opening, own, end=script.seconds, held_back=channel.held_back, silences=script.stalls)
-        stories[article] = story
-        total.add(story.tally)
-        if left.get(sku) != story.points[-1].truth:
-            disagreements.append(f"{sku}: counted {story.points[-1].truth}, in the warehouse {left.get(sku)}")
-    return Outcome(channel, stories, total, tuple(disagreements), played)

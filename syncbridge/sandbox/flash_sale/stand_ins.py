@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from syncbridge.sandbox.demo.addresses import ACCOUNT, CARRIER, COUNTRY, SHOP_KEY
-from syncbridge.sandbox.flash_sale.channel import LOST_ANSWERS, Address, Channel, Control
+from syncbridge.sandbox.flash_sale.channel import Channel
+from syncbridge.sandbox.flash_sale.control import Address, Control
+from syncbridge.sandbox.flash_sale.floor import NO_LIMIT, Floor
+from syncbridge.sandbox.flash_sale.floors import FLOORS
 from syncbridge.sandbox.flash_sale.script import Script
 
 SECOND_IS_SECONDS = 60.0
 """The time scale: SCAYLE's minute between payment and delegation becomes a second, a quarter of an hour becomes 15 s."""
-
-NO_LIMIT = 1_000_000
 
 SHOP_PACE: dict[str, Any] = {
     "delegationDelaySeconds": 60.0 / SECOND_IS_SECONDS,
@@ -22,22 +23,11 @@ SHOP_PACE: dict[str, Any] = {
 }
 """Documented times of SCAYLE on the sale's scale. Calls a minute cannot be scaled to a second's window: no limit."""
 
-WAREHOUSE_PACE: dict[str, Any] = {
-    "enabled": True,
-    "allocateSeconds": [2.0, 6.0],
-    "pickSeconds": [4.0, 12.0],
-    "pickedSeconds": [4.0, 12.0],
-    "packSeconds": [2.0, 6.0],
-    "despatchSeconds": [4.0, 12.0],
-    "partialShare": 0.0,
-    "multiParcelShare": 0.0,
-    "lateTrackingShare": 0.0,
-    "shortPickShare": 0.0,
-}
-"""A warehouse that reserves two to six minutes after it got an order, and sends it within three quarters of an hour.
-
-No short picks: what the warehouse loses comes from the script, so that every strategy loses the same.
-"""
+LOST_ANSWERS: list[dict[str, Any]] = [
+    {"match": {"method": "POST", "path": "/variants/"}, "fault": kind, "times": None, "probability": share}
+    for kind, share in (("timeout_after", 0.04), ("timeout_before", 0.02))
+]
+"""Answers of the shop that get lost, the call done or not, all through the sale."""
 
 SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated")
 SCAYLE_EVENTS = ("order-confirmed", "order-delegated", "order-package-shipped", "order-cancelled")
@@ -54,7 +44,7 @@ def set_up(
     warehouse_subscription: Mapping[str, Any] | None = None,
 ) -> None:
     """Make the tenant and the account, with the opening stock on the shelves and nothing in the shop."""
-    shop, warehouse = (Control(root, address.control_token) for root in (address.scayle, address.scend))
+    shop, warehouse = (Control(root, address.control_token) for root in (address.scayle, address.warehouse))
     try:
         shop.do("PUT", "/settings", SHOP_PACE)
         shop.do(
@@ -62,38 +52,7 @@ def set_up(
             "/seed",
             _tenant(script, channels, delegation_urls, cancellation_urls or {}, shop_webhook_url),
         )
-        automatic = {**WAREHOUSE_PACE, "seed": script.seed}
-        warehouse.do(
-            "PUT",
-            "/settings",
-            {
-                "rateCapacity": NO_LIMIT,
-                "ratePerSecond": NO_LIMIT,
-                "webhookTimeScale": 0.2,
-                "autoProgress": automatic,
-            },
-        )
-        skus = [(channel, article) for channel in channels for article in script.articles]
-        warehouse.do(
-            "POST",
-            "/seed",
-            {
-                "accounts": [
-                    {"accountCode": ACCOUNT, "warehouses": [one.warehouse_code for one in channels]}
-                ],
-                "products": [
-                    {"sku": one.sku(article), "description": one.sku(article)} for one, article in skus
-                ],
-                "stock": [
-                    {
-                        "sku": one.sku(article),
-                        "warehouseCode": one.warehouse_code,
-                        "physical": script.opening[article],
-                    }
-                    for one, article in skus
-                ],
-            },
-        )
+        FLOORS[channels[0].floor].set_up(warehouse, script, channels)
         if warehouse_subscription is not None:
             given = {"accountCode": ACCOUNT, "topics": list(SCEND_TOPICS), **warehouse_subscription}
             warehouse.do("POST", "/webhooks/subscriptions", given)
@@ -102,9 +61,9 @@ def set_up(
         warehouse.close()
 
 
-def lose_answers(address: Address) -> None:
+def lose_answers(address: Address, floor: Floor) -> None:
     """Plan the answers that get lost, on both sides."""
-    for root, faults in ((address.scayle, LOST_ANSWERS["scayle"]), (address.scend, LOST_ANSWERS["scend"])):
+    for root, faults in ((address.scayle, LOST_ANSWERS), (address.warehouse, floor.lost_answers)):
         control = Control(root, address.control_token)
         control.do("POST", "/faults", faults)
         control.close()
@@ -112,7 +71,7 @@ def lose_answers(address: Address) -> None:
 
 def calm(address: Address) -> None:
     """Let everything work again."""
-    for root in (address.scayle, address.scend):
+    for root in (address.scayle, address.warehouse):
         control = Control(root, address.control_token)
         control.do("DELETE", "/faults")
         control.close()

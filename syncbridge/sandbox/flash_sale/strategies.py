@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import requests
 
-from syncbridge.sandbox.demo.addresses import ACCOUNT, SCAYLE_PATH, SCEND_PATH
-from syncbridge.sandbox.flash_sale.channel import STOCK_FEED, Channel
-
-ATTEMPTS = 3
+from syncbridge.sandbox.demo.addresses import SCAYLE_PATH
+from syncbridge.sandbox.flash_sale.channel import Channel
+from syncbridge.sandbox.flash_sale.plain_warehouses import warehouse_of
+from syncbridge.sandbox.flash_sale.vendor import Vendor
 
 
 class Strategy(Protocol):
@@ -28,45 +28,10 @@ class Strategy(Protocol):
         ...
 
 
-class Vendor:
-    """One vendor's API with its headers. Lost answers and 5xx are repeated a little, then given up for this round."""
-
-    def __init__(self, root: str, headers: dict[str, str]) -> None:
-        self._root = root
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.update(headers)
-
-    def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """Return the JSON of a call. Raises requests.RequestException after the last attempt."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = self._session.request(
-                    method, self._root + path, json=body, params=query or None, timeout=10
-                )
-                answer.raise_for_status()
-                return answer.json() if answer.content else None
-            except requests.RequestException:
-                if attempt == ATTEMPTS:
-                    raise
-        raise AssertionError
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._session.close()
-
-
 def scayle_of(channel: Channel) -> Vendor:
     """Return the channel's shop."""
     address = channel.address
     return Vendor(address.scayle + SCAYLE_PATH, {"X-Access-Token": address.scayle_token})
-
-
-def scend_of(channel: Channel) -> Vendor:
-    """Return the channel's warehouse."""
-    address = channel.address
-    headers = {"Authorization": f"Bearer {address.scend_token}", "X-Scend-Account": ACCOUNT}
-    return Vendor(address.scend + SCEND_PATH, headers)
 
 
 class NaiveStock:
@@ -78,7 +43,7 @@ class NaiveStock:
         self.interval_seconds = interval_seconds
         self._channel = channel
         self._shop = scayle_of(channel)
-        self._warehouse = scend_of(channel)
+        self._warehouse = warehouse_of(channel)
 
     def tick(self, now: datetime) -> None:
         """Do one round."""
@@ -86,14 +51,7 @@ class NaiveStock:
 
     def rows(self, cursor: str | None) -> Iterator[tuple[dict[str, Any], str]]:
         """Read the feed to its end; give every row with the cursor to go on from. Raises requests.RequestException."""
-        while True:
-            query = {"cursor": cursor} if cursor else {}
-            page = self._warehouse.call("GET", STOCK_FEED, **query)
-            cursor = str(page["page"]["nextCursor"])
-            for row in page["data"]:
-                yield row, cursor
-            if not page["page"]["hasMore"]:
-                return
+        return self._warehouse.rows(cursor)
 
     def write(self, sku: str, quantity: int) -> None:
         """Publish a figure. Raises requests.RequestException."""

@@ -57,9 +57,14 @@ def state(
         elif name == "faultsInjected":
             out[name] = dict(world.faults.injected)
         else:
-            rows = list(SECTIONS[name](world))
-            if order_id is not None:
-                rows = [row for row in rows if _order_of(name, row) == order_id]
+            if name == "units" and order_id is not None:
+                # By far the longest list: the other orders' units are not written out to be dropped.
+                found = world.store.orders.get(order_id)
+                rows = [] if found is None else [unit.row() for unit in found.units.values()]
+            else:
+                rows = list(SECTIONS[name](world))
+                if order_id is not None:
+                    rows = [row for row in rows if _order_of(name, row) == order_id]
             stop = None if limit is None else offset + limit
             out[name] = [_plain(name, row) for row in rows[offset:stop]]
     return out

@@ -43,6 +43,8 @@ Control plane (JSON; `X-Sandbox-Token` where one is configured; never rate-limit
                                            "close": true}; also /_sandbox/returns/by-rma/{rmaNumber}/receive
   POST /_sandbox/returns/{id}/advance      {"to": "IN_TRANSIT"}; also by-rma
   POST /_sandbox/returns/unannounced       {clientReference, warehouseCode, returnTracking, lines, close}
+                                           a return label's code comes back as returnTracking.trackingNumber or
+                                           as a line's "note"
   POST /_sandbox/stock/adjust              {sku, warehouseCode, bucket, delta}
   POST /_sandbox/webhooks/subscriptions    as the API's, with a "secret" of one's choosing
   GET  /_sandbox/webhooks/deliveries       ?topic=…

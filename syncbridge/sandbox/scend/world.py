@@ -14,12 +14,12 @@ from syncbridge.sandbox.journal import Journal
 from syncbridge.sandbox.scend.cursors import CursorCodec
 from syncbridge.sandbox.scend.feeds import Feed, Row
 from syncbridge.sandbox.scend.products import Catalogue
-from syncbridge.sandbox.scend.rate_limit import TokenBucket
 from syncbridge.sandbox.scend.reference_data import ALL_SCOPES
-from syncbridge.sandbox.scend.scheduler import Scheduler
 from syncbridge.sandbox.scend.settings import Settings
 from syncbridge.sandbox.scend.stock import StockBook
 from syncbridge.sandbox.scend.subscriptions import Subscriptions
+from syncbridge.sandbox.scheduler import Scheduler
+from syncbridge.sandbox.token_bucket import TokenBucket
 
 
 class Order(Row):

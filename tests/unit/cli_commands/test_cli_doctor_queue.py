@@ -111,9 +111,9 @@ class Vendor:
         return self._carriers
 
 
-def examined(configuration: Any, shop: Vendor, backend: Vendor) -> dict[str, Any]:
+def examined(configuration: Any, shop: Vendor, backend: Vendor, name: str = "scend") -> dict[str, Any]:
     context: Any = SimpleNamespace(
-        now=lambda: datetime.now(UTC), sleep=lambda _s: None, shop=shop, backends={"scend": backend},
+        now=lambda: datetime.now(UTC), sleep=lambda _s: None, shop=shop, backends={name: backend},
         configuration=configuration,
     )  # fmt: skip
     return {finding.check: finding for finding in vendors(context)}
@@ -140,6 +140,16 @@ def test_refused_credentials_name_the_secret_and_a_silent_vendor_loses_nothing(s
     assert "SCEND_API_TOKEN" in found["scend"].way_out
     assert "Nothing is lost" in found["scayle"].way_out
     assert "carriers" not in found
+
+
+def test_orderwise_is_examined_like_any_other_back_end(settings: Any) -> None:
+    warned = Health("acme, session 12", warnings=("it has no stock location 5",))
+    found = examined(settings, Vendor(Health("fine")), Vendor(warned), "orderwise")["orderwise"]
+    assert (found.verdict, found.text) == (Verdict.WARNING, "it has no stock location 5")
+    assert "orderwise.maps" in found.way_out
+    refused = Misconfigured("not accepted", CallEvidence("orderwise", "get token", 401))
+    found = examined(settings, Vendor(Health("fine")), Vendor(refused), "orderwise")["orderwise"]
+    assert "ORDERWISE_USERNAME" in found.way_out and "orderwise.base_url" in found.way_out
 
 
 def test_the_doctor_waits_for_its_turn_once(settings: Any) -> None:

@@ -15,13 +15,14 @@ from cli_story import Run
 from syncbridge.sandbox import demo as sandbox_demo
 from syncbridge.sandbox import scayle
 from syncbridge.sandbox.demo.options import SHIPPED_DAY, DemoOptions
+from syncbridge.sandbox.replay import ControlPlane
 from syncbridge.sandbox.scayle.settings import LaunchSettings
 from syncbridge.sandbox.threaded import ThreadedServer
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize(("vendor", "option"), [("scayle", "--tenant"), ("scend", "--rate-per-second")])
+@pytest.mark.parametrize(("vendor", "option"), [("scayle", "--tenant"), ("scend", "--rate-per-second"), ("orderwise", "--lenient-auth")])
 def test_a_stand_ins_help_shows_its_options_and_its_control_plane(
     run: Run, capfd: pytest.CaptureFixture[str], vendor: str, option: str
 ) -> None:
@@ -54,6 +55,19 @@ def test_orders_are_placed_in_a_stand_in(run: Run) -> None:
         refused = run("replay", str(SHIPPED_DAY), "--to", url, "--limit", "1", "--control-token", "wrong")
         assert refused.code == 1
         assert "did not take the orders" in refused.err
+
+
+def test_orders_can_be_shared_out_over_both_back_ends(run: Run) -> None:
+    with ThreadedServer(scayle.build_app(LaunchSettings(control_token="key"))) as url:
+        options = ("--to", url, "--limit", "12", "--control-token", "key", "--both", "--json")
+        answer = run("replay", str(SHIPPED_DAY), *options)
+        assert answer.code == 0, answer.err
+        with ControlPlane(url, "key") as shop:
+            units = shop.call("GET", "/state", section="units")["units"]
+    sellers: dict[int, set[str]] = {unit["orderId"]: set() for unit in units}
+    for unit in units:
+        sellers[unit["orderId"]].add(unit["merchant"])
+    assert {tuple(sorted(names)) for names in sellers.values()} == {("scend",), ("orderwise",), ("orderwise", "scend")}
 
 
 def test_a_stand_in_that_is_away_is_a_sentence(run: Run) -> None:

@@ -13,9 +13,10 @@ from cli_story import ACCOUNT, Run, Story
 
 from syncbridge.domain.errors import CallEvidence, RetryLater
 from syncbridge.domain.stock import StockRow, Terms
-from syncbridge.flows import order_poll, stock_sync
+from syncbridge.flows import order_poll, stock_hold, stock_sync
 from syncbridge.flows.context import Context
-from syncbridge.ledger import feeds, stock
+from syncbridge.flows.stock_terms import Summary
+from syncbridge.ledger import feeds, stock, stock_comparisons
 from syncbridge.ledger.engine import Ledger
 
 pytestmark = pytest.mark.usefixtures("configured")
@@ -33,7 +34,7 @@ class Shelf:
     def read(self, age: timedelta = timedelta(seconds=5)) -> None:
         """Say that the feeds were read to their end."""
         with self.ledger.work() as work:
-            for name in (FEED, order_poll.NAME):
+            for name in (FEED, order_poll.WATERMARK):
                 feeds.move(
                     work.connection, name, feeds.Position(None, None), feeds.Position("c", NOW - age), at=NOW
                 )
@@ -142,16 +143,21 @@ def test_what_keeps_a_number_from_being_written_is_said(run: Run, shelf: Shelf) 
     assert {sku for sku, one in found.items() if one["due"]} == {"NEW", "LOST", "IGNORED"}
 
 
-def test_a_number_that_was_sent_and_not_proven_differs_even_if_it_is_right(run: Run, shelf: Shelf) -> None:
+@pytest.mark.parametrize(("seconds", "due"), [(120, True), (1, False)])
+def test_a_number_that_was_sent_and_not_proven_differs_even_if_it_is_right(
+    run: Run, shelf: Shelf, seconds: int, due: bool
+) -> None:
+    """While the worker that sent it may still get its answer, nobody else sends it."""
     shelf.row("TEE", "5")
     shelf.published("TEE", 5, stamp=NOW - timedelta(minutes=2))
     level = shelf.level("TEE")
     with shelf.ledger.work() as work:
-        stock.intend(work.connection, level, Terms(5, 0, 0), NOW - timedelta(minutes=1), NOW)
+        sent_at = datetime.now(UTC) - timedelta(seconds=seconds)
+        stock.intend(work.connection, level, Terms(5, 0, 0), NOW - timedelta(minutes=1), sent_at)
         work.commit()
     shelf.read()
     line = lines(run)["TEE"]
-    assert (line["sellable"], line["published"], line["sending"], line["due"]) == (5, 5, 5, True)
+    assert (line["sellable"], line["published"], line["sending"], line["due"]) == (5, 5, 5, due)
     assert "5?" in run("stock", "diff").out
 
 
@@ -198,13 +204,13 @@ def test_the_drift_is_shown_with_its_trend(run: Run, ledger: Ledger) -> None:
     for hours, units in ((3, 12), (2, 4), (1, 4)):
         at = NOW - timedelta(hours=hours)
         with ledger.work() as work:
-            stock.note_comparison(
+            stock_comparisons.note_comparison(
                 work.connection, ACCOUNT, started_at=at, finished_at=at, skus=100, skus_off=2, units_off=units,
                 edited=1, unknown=0,
             )  # fmt: skip
             work.commit()
     rows = run("stock", "diff", "--drift").out.splitlines()[1:]
-    assert [row.split(maxsplit=7)[-1] for row in rows] == ["as before", "-8 units", "-"]
+    assert [row.split(maxsplit=8)[-1] for row in rows] == ["as before", "-8 units", "-"]
     found = run("stock", "diff", "--drift", "--json", "--limit", "2").json["comparisons"]
     assert [one["units_off"] for one in found] == [4, 4]
 
@@ -223,7 +229,7 @@ def test_a_dry_run_of_publish_lists_what_is_due_and_writes_nothing(run: Run, she
 def test_publish_runs_the_flow_and_tells_what_came_of_it(
     run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome = stock_sync.Summary(observed=3, published=2)
+    outcome = Summary(observed=3, published=2)
     monkeypatch.setattr(stock_sync, "run", lambda _context: outcome)
     answer = run("stock", "publish")
     assert (answer.code, answer.out.split(" (")[0]) == (0, "stock publish: observed 3, published 2")
@@ -236,7 +242,7 @@ def test_publish_runs_the_flow_and_tells_what_came_of_it(
 def test_a_vendor_that_is_away_ends_publish_in_a_sentence(
     run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_context: Context) -> stock_sync.Summary:
+    def away(_context: Context) -> Summary:
         raise RetryLater("the server is busy", CallEvidence("scend", "read stock", 503))
 
     monkeypatch.setattr(stock_sync, "run", away)
@@ -258,7 +264,7 @@ def test_a_held_run_is_released_once_with_its_reason(
 
     def asked() -> bool:
         with ledger.reading() as connection:
-            return feeds.position(connection, stock_sync.release_name(ACCOUNT)).read_to is not None
+            return feeds.position(connection, stock_hold.release_name(ACCOUNT)).read_to is not None
 
     assert run("stock", "release", ACCOUNT, "--reason", "stocktake", "--dry-run", "--json").json == {
         "account": ACCOUNT, "dry_run": True, "released": True, "skus": 1,
@@ -276,3 +282,34 @@ def test_a_release_names_a_back_end_that_there_is_and_a_reason(run: Run, ledger:
     assert (nobody.code, ACCOUNT in nobody.err) == (2, True)
     assert run("stock", "release", ACCOUNT, "--reason", " ").code == 2
     assert run("stock", "release", ACCOUNT).code == 2
+
+
+def test_a_dry_run_of_the_flow_shows_the_same_numbers_as_the_diff(run: Run, shelf: Shelf, story: Story) -> None:
+    story.order(7, units=2)
+    shelf.row("TEE-M", "50")
+    shelf.row("OUT", "0")
+    shelf.row("RIGHT", "5")
+    shelf.published("OUT", 3)
+    shelf.published("RIGHT", 5)
+    shelf.read()
+    rows = run("flow", "run", "stock_sync", "--dry-run", "--json").json["would"]["rows"]
+    assert [(row["sku"], row["sellable"]) for row in rows] == [("OUT", 0), ("TEE-M", 48)]
+    assert [(row["sku"], row["sellable"]) for row in rows] == [
+        (sku, one["sellable"]) for sku, one in lines(run).items()
+    ]
+    assert "2 numbers would be written" in run("flow", "run", "stock_sync", "--dry-run").out
+    assert shelf.level("OUT").sending is None
+
+
+def test_a_sku_missing_from_the_last_snapshot_is_named_and_does_not_rise(run: Run, shelf: Shelf) -> None:
+    shelf.row("TEE", "9")
+    shelf.published("TEE", 4)
+    shelf.row("NEVER", "9")
+    with shelf.ledger.work() as work:
+        stock.note_missing(work.connection, ACCOUNT, NOW, NOW)
+        work.commit()
+    shelf.read()
+    found = lines(run, "--all")
+    assert (found["TEE"]["sellable"], found["TEE"]["differs"]) == (4, False)
+    assert found["TEE"]["why"].startswith("missing from the back end's last snapshot")
+    assert found["NEVER"]["differs"] is False, "nobody knows how many there are, and the shop was never told"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import Busy
@@ -80,6 +81,28 @@ def scayle_settings() -> ScayleSettings:
 @pytest.fixture
 def scend_settings() -> ScendSettings:
     return ScendSettings.model_validate({"base_url": "https://scend.example/v1", "account_code": "ACME-UK"})
+
+
+ORDERWISE: dict[str, Any] = {
+    "base_url": "https://orderwise.example/owapi",
+    "name": "ACME-UK",
+    "session_id": 12,
+    "customer": {"id": 4021},
+    "capabilities": {"cancel": "api", "returns": "api"},
+    "maps": {
+        "delivery_method": {"STANDARD": 18},
+        "payment_method": {"creditcard": 7, "gift_card": 8},
+        "stock_location": {"MAIN": 3},
+        "sale_locations": {"MAIN": [3, 5]},
+        "discount": {"promotion": "WEBDISCOUNT", "voucher": "WEBVOUCHER"},
+        "surcharge": {"payment": "SMALLORDER"},
+    },
+}
+
+
+@pytest.fixture
+def orderwise_settings() -> OrderWiseSettings:
+    return OrderWiseSettings.model_validate(ORDERWISE)
 
 
 def _item(

@@ -78,6 +78,62 @@ def test_a_voucher_booked_on_one_unit_makes_a_line_of_its_own(
     assert [line.quantity for line in lines] == [1, 1, 1]
 
 
+def test_a_unit_costs_what_is_left_after_every_reduction_and_each_is_named(
+    order_document: dict[str, Any], scayle_settings: ScayleSettings
+) -> None:
+    """Whether or not the price shows an absolute voucher already, the paid price and the sum of reductions agree."""
+    _, outside, inside = order_document["items"]
+    outside["price"]["absoluteVoucherReducedPrice"] = {"withTax": 1420, "withOutTax": 1183}
+    inside["price"] |= {"withTax": 1000, "withoutTax": 833}
+    inside["price"]["absoluteVoucherReducedPrice"] = {
+        "withTax": 1000, "withOutTax": 833, "tax": {"vat": {"amount": 167, "rate": 0.2}},
+    }  # fmt: skip
+    inside["price"]["appliedReductions"] = [
+        {"category": "voucher", "type": "absolute", "amount": {"absoluteWithTax": 500}},
+        {"category": "promotion", "type": "relative", "amount": {"absoluteWithTax": 20.5}},
+    ]
+    units = mapped(order_document, scayle_settings).units
+    assert [(unit.price_minor, unit.net_minor, unit.tax_minor) for unit in units] == [
+        (1920, 1600, 320), (1420, 1183, 237), (1000, 833, 167),
+    ]  # fmt: skip
+    assert [unit.paid_minor for unit in units] == [unit.price_minor for unit in units]
+    assert [[(one.category, one.amount_minor) for one in unit.discounts] for unit in units] == [
+        [("sale", 480)],
+        [("sale", 480), ("voucher", 500)],
+        [("voucher", 500)],
+    ]
+
+
+def test_fees_keep_their_tax_and_payments_their_method(
+    order_document: dict[str, Any], scayle_settings: ScayleSettings
+) -> None:
+    order_document["cost"]["appliedFees"][0]["tax"] = {"vat": {"amount": 66, "rate": 0.20}}
+    order_document["payment"] = [
+        {"key": "creditcard", "amount": 4735, "transactionKey": " tx-88fe ", "data": {"CCBrand": "VISA"}},
+        {"key": "gift_card", "amount": 1000, "transactionKey": "gc-1", "isGiftCard": True},
+        {"key": "nothing", "amount": 0},
+        {"key": "odd", "amount": "much"},
+    ]
+    order = mapped(order_document, scayle_settings)
+    first, second, _ = order.fees
+    assert (first.category, first.gross_minor, first.net_minor, first.tax_rate) == ("delivery", 395, 329, Decimal("0.2"))
+    assert (second.category, second.gross_minor, second.net_minor, second.tax_rate) == ("payment", 100, None, None)
+    assert [(one.method, one.amount_minor, one.reference, one.gift_card) for one in order.payments] == [
+        ("creditcard", 4735, "tx-88fe", False),
+        ("gift_card", 1000, "gc-1", True),
+    ]
+
+
+def test_a_line_knows_its_net_unit_by_unit_and_what_each_unit_was_reduced_by(
+    order_document: dict[str, Any], scayle_settings: ScayleSettings
+) -> None:
+    first, second = group_lines(mapped(order_document, scayle_settings).units, {})
+    assert (first.net_minor, second.net_minor) == (3200, 1250)
+    assert [(one.category, one.amount_minor) for one in first.discounts] == [("sale", 480)]
+    del order_document["items"][0]["price"]["withoutTax"]
+    assert group_lines(mapped(order_document, scayle_settings).units, {})[0].net_minor is None
+
+
 @pytest.mark.parametrize(
     ("item", "package", "state"),
     [

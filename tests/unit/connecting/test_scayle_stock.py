@@ -186,6 +186,25 @@ def test_reading_gives_every_row_with_what_it_lacks_left_open(shop: Shop, quota:
     assert quota.taken == [("scayle", "stocksRead", Lane.STOCK)]
 
 
+def test_a_full_compare_reads_in_the_lane_of_bulk_work(shop: Shop, quota: Any) -> None:
+    with responses.RequestsMock() as vendor:
+        vendor.get(ONE, json={"entities": [ANSWER]})
+        shop.read_stock("NB-TEE", Lane.BULK)
+    assert quota.taken == [("scayle", "stocksRead", Lane.BULK)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "at"), [({"Date": "Mon, 02 Mar 2026 10:30:00 GMT"}, AT), ({}, None), ({"Date": "soon"}, None)]
+)
+def test_the_shops_clock_is_the_date_of_one_cheap_answer(
+    shop: Shop, quota: Any, headers: dict[str, str], at: datetime | None
+) -> None:
+    with responses.RequestsMock() as vendor:
+        vendor.get(f"{BASE}/warehouses", json={"entities": []}, headers=headers)
+        assert shop.clock() == at
+    assert [scope for _system, scope, _lane in quota.taken] == ["globalRead"]
+
+
 def test_reading_follows_a_cursor_that_the_documents_do_not_foresee(shop: Shop) -> None:
     with responses.RequestsMock() as vendor:
         vendor.get(ONE, json={"entities": [ANSWER], "cursor": {"next": "n1"}})
@@ -410,16 +429,20 @@ def test_a_short_quota_cuts_the_reading_short(
     assert [isinstance(results[n], OutcomeUnknown) for n in range(3)] == [False, True, True]
 
 
-def test_one_call_for_results_reads_so_many_operations_and_no_more(shop: Shop) -> None:
-    count = OPERATIONS_READ + 5
+@pytest.mark.parametrize(("more", "reads"), [(0, OPERATIONS_READ), (1, 0)])
+def test_the_operations_of_a_large_request_are_not_read_one_by_one(shop: Shop, more: int, reads: int) -> None:
+    """Handing all of it over again in small requests costs far fewer calls."""
+    count = OPERATIONS_READ + more
     with responses.RequestsMock(assert_all_requests_are_fired=False) as vendor:
         status_of(vendor, "processed", count - 1, 1, count)
-        read = [operation(vendor, n, "processed", 201, ANSWER) for n in range(count)]
+        read = [operation(vendor, n, "processed", 201, ANSWER) for n in range(count - 1)]
+        read.append(operation(vendor, count - 1, "failed", 404, refusal("VARIANT_NOT_FOUND")))
         results = shop.stock_results("17", writes(count))
-        assert sum(one.call_count for one in read) == OPERATIONS_READ
+        assert sum(one.call_count for one in read) == reads
     assert results is not None
     assert len(results) == count
-    assert isinstance(results[count - 1], OutcomeUnknown)
+    assert type(results[count - 1]) is (OutcomeUnknown if more else NotFound)
+    assert isinstance(results[0], OutcomeUnknown) is bool(more)
 
 
 def test_a_request_that_the_shop_forgot_is_no_unknown_sku(shop: Shop) -> None:

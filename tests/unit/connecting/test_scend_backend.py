@@ -424,7 +424,7 @@ def test_health_names_missing_scopes_and_a_foreign_account(backend: FulfilmentBa
         health = backend.health()
     assert health.server_time == datetime(2026, 3, 2, 8, 40, tzinfo=UTC)
     assert health.warnings == (
-        "the token lacks despatches:read, products:read, stock:read",
+        "the token lacks despatches:read, products:read, stock:read, returns:read, returns:write",
         "Scend answers for the account ACME-FR",
     )
 

@@ -149,6 +149,8 @@ def test_nothing_is_sent_without_quota_or_through_an_open_circuit(quota: Any, br
         (404, "<html>", Misconfigured, Misconfigured, "succeeded"),
         (408, "", RetryLater, OutcomeUnknown, "failed"),
         (409, '{"code"', NeedsPerson, NeedsPerson, "succeeded"),
+        # What stands in the way is not said: it may be an earlier request of our own.
+        (409, "<html>", NeedsPerson, OutcomeUnknown, "succeeded"),
         (429, '{"code"', RetryLater, RetryLater, "succeeded"),
         (500, '{"code"', RetryLater, OutcomeUnknown, "failed"),
         (502, "<html>", RetryLater, OutcomeUnknown, "failed"),

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from syncbridge.domain.backend import Parcel, ParcelLine
 from syncbridge.domain.despatching import OpenLine, allocate
-from syncbridge.domain.orders import ShopUnit, carries_fees, group_lines
+from syncbridge.domain.orders import (
+    ShopOrder,
+    ShopUnit,
+    ShopUnitState,
+    carries_fees,
+    group_lines,
+    stretches_of,
+)
+from syncbridge.domain.prices import ShopPayment, share_of_payments
 
 SKUS = st.sampled_from(["TEE", "JKT", "BOOT"])
 UNITS = st.lists(
@@ -110,6 +118,9 @@ def test_goods_are_units_or_wrong_and_no_unit_is_given_away_twice(
         (ParcelLine(1, "TEE", 3), (11, 12), "more than the order has open"),
         (ParcelLine(1, "JKT", 1), (), "the line is for TEE"),
         (ParcelLine(9000, "JKT", 1), (), "not a line of the order"),
+        (ParcelLine(1, " tee", 1), (11,), None),
+        (ParcelLine(0, "TEE", 1), (11,), None),
+        (ParcelLine(0, "JKT", 1), (), "not a line of the order"),
     ],
 )
 def test_a_row_of_a_parcel_is_matched_by_line_number_and_sku(
@@ -118,6 +129,12 @@ def test_a_row_of_a_parcel_is_matched_by_line_number_and_sku(
     consignments, wrong = allocate([Parcel("p", "A", (row,))], {1: OpenLine(1, "TEE", (12, 11))})
     assert tuple(unit for one in consignments for unit in one.unit_ids) == units
     assert [one.problem for one in wrong] == ([] if problem is None else [problem])
+
+
+def test_a_row_without_a_line_number_is_nobodys_where_two_lines_have_its_sku() -> None:
+    lines = {1: OpenLine(1, "TEE", (11,)), 2: OpenLine(2, "TEE", (12,))}
+    consignments, wrong = allocate([Parcel("p", "A", (ParcelLine(0, "TEE", 1),))], lines)
+    assert (consignments, [one.problem for one in wrong]) == ((), ["not a line of the order"])
 
 
 # ---- fees
@@ -143,3 +160,27 @@ def test_fees_ride_on_the_first_part_of_the_merchant_that_sorts_first(
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 99)), min_size=1, unique=True))
 def test_the_fees_of_an_order_ride_on_exactly_one_part(parts: list[tuple[str, int]]) -> None:
     assert sum(carries_fees([], parts, part) for part in parts) == 1
+
+
+# ---- payments of a split order
+
+
+def test_the_parts_of_a_split_order_share_its_payments_to_the_penny() -> None:
+    """Two merchants, one with two warehouses; the fees ride on whichever was made first. A cancelled unit is nobody's."""
+    def unit(item: int, merchant: str, warehouse: str, price: int, state: ShopUnitState = ShopUnitState.OPEN) -> ShopUnit:
+        return ShopUnit(item, "TEE", merchant, warehouse, state=state, price_minor=price)
+
+    units = (
+        unit(3, "a", "W1", 1000), unit(1, "a", "W2", 500), unit(4, "b", "W3", 2000), unit(2, "a", "W1", 700),
+        unit(9, "a", "W1", 9999, ShopUnitState.CANCELLED),
+    )  # fmt: skip
+    payments = (ShopPayment("gift", 1500, gift_card=True), ShopPayment("card", 3095))
+    order = ShopOrder(1, "NB", "GB", "GBP", units, fees_minor={"delivery": 395}, payments=payments)
+    parts = [([units[0], units[3]], False, 0), ([units[1]], True, 395), ([units[2]], False, 0)]
+    shares = []
+    for part, carries, fees in parts:
+        total = sum(one.price_minor or 0 for one in part) + fees
+        share = share_of_payments(payments, stretches_of(order, part, fees=carries))
+        assert sum(one.amount_minor for one in share) == total
+        shares.append([(one.method, one.amount_minor) for one in share])
+    assert shares == [[("gift", 1105), ("card", 595)], [("gift", 395), ("card", 500)], [("card", 2000)]]

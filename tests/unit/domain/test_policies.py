@@ -24,10 +24,12 @@ from syncbridge.domain.states import (
     EXCEPTION_TRANSITIONS,
     SEND_TRANSITIONS,
     UNIT_TRANSITIONS,
+    CancellationState,
     ExceptionState,
     IllegalTransition,
     SendState,
     UnitState,
+    require_cancellation,
     require_send,
     require_unit,
 )
@@ -97,7 +99,17 @@ LEGAL_UNITS = {
     (UnitState.OPEN, UnitState.CANCELLED),
     (UnitState.OPEN, UnitState.UNFULFILLABLE),
     (UnitState.DESPATCHED, UnitState.OPEN),
+    (UnitState.DESPATCHED, UnitState.CANCELLED),
     (UnitState.DESPATCHED, UnitState.RETURNED),
+}
+_ASKED, _REQUESTED, _MANUAL = CancellationState.ASKED, CancellationState.REQUESTED, CancellationState.MANUAL
+_DECIDED = (CancellationState.CANCELLED, CancellationState.REFUSED, CancellationState.MIXED)
+LEGAL_CANCELLATIONS = {
+    *product((_ASKED, _REQUESTED, _MANUAL), _DECIDED),
+    *product((*_DECIDED, _REQUESTED, _MANUAL), (_ASKED,)),
+    (_ASKED, _REQUESTED),
+    (_ASKED, _MANUAL),
+    (_REQUESTED, _MANUAL),
 }
 
 
@@ -117,6 +129,15 @@ def test_transitions_of_a_unit(old: UnitState, new: UnitState) -> None:
     else:
         with pytest.raises(IllegalTransition):
             require_unit(old, new)
+
+
+@pytest.mark.parametrize(("old", "new"), list(product(CancellationState, CancellationState)))
+def test_transitions_of_a_cancellation(old: CancellationState, new: CancellationState) -> None:
+    if (old, new) in LEGAL_CANCELLATIONS:
+        assert require_cancellation(old, new)
+    else:
+        with pytest.raises(IllegalTransition):
+            require_cancellation(old, new)
 
 
 def test_what_is_final_is_never_left() -> None:

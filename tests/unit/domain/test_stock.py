@@ -166,3 +166,8 @@ def test_a_run_that_changes_too_much_is_held(
     published: int, zeroed: int, before: int, moved: int, held: bool
 ) -> None:
     assert bool(MassChange().too_much(published, zeroed, before, moved)) is held
+
+
+@pytest.mark.parametrize(("ceiling", "sellable"), [(None, 21), (20, 20), (30, 21), (0, 0)])
+def test_a_ceiling_bounds_a_number_and_never_raises_it(ceiling: int | None, sellable: int) -> None:
+    assert Terms(50, 29, 0, ceiling).sellable == sellable

@@ -1,4 +1,4 @@
-"""A running stand-in Scend, empty again for every test."""
+"""A running stand-in Scend and a running stand-in OrderWise, empty again for every test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import requests
+from orderwise_stand_in import OrderWiseClient
 
+from syncbridge.sandbox import orderwise as orderwise_package
 from syncbridge.sandbox.scend import Launch, build_app
 from syncbridge.sandbox.threaded import ThreadedServer
 
@@ -123,6 +125,24 @@ def _scend_root() -> Iterator[str]:
 def scend(_scend_root: str) -> Iterator[ScendClient]:
     client = ScendClient(_scend_root)
     client.control("POST", "/reset")
+    yield client
+    assert client.control("GET", "/summary")["defects"] == 0
+    assert not client.facts("sandbox_defect")
+    client.session.close()
+
+
+@pytest.fixture(scope="session")
+def _orderwise_root() -> Iterator[str]:
+    launch = orderwise_package.Launch(settings={"recalculationSeconds": 0})
+    with ThreadedServer(orderwise_package.build_app(launch)) as root:
+        yield root
+
+
+@pytest.fixture
+def orderwise(_orderwise_root: str) -> Iterator[OrderWiseClient]:
+    client = OrderWiseClient(_orderwise_root)
+    client.control("POST", "/reset")
+    client.mint()
     yield client
     assert client.control("GET", "/summary")["defects"] == 0
     assert not client.facts("sandbox_defect")

@@ -16,10 +16,10 @@ import pytest
 from syncbridge.config import load
 from syncbridge.sandbox.demo import DemoOptions, run_demo
 from syncbridge.sandbox.demo.addresses import find_addresses
+from syncbridge.sandbox.demo.installing import CHECKOUT
 from syncbridge.sandbox.demo.mischief import scayle_faults, scend_faults
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.programs import Program, stand_ins
-from syncbridge.sandbox.demo.run import CHECKOUT
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.faults import FaultPlan

@@ -201,7 +201,7 @@ def test_a_second_live_order_is_a_duplicate() -> None:
 
 def test_two_scend_orders_under_one_reference_are_a_duplicate() -> None:
     result = verdict(held=warehouse(order(line(1, 1)), order(line(1, 1), backend_id="ord_2")))
-    assert broken(result)["I2"] == ["2 orders of Scend bear it"]
+    assert broken(result)["I2"] == ["2 live orders of Scend bear it"]
 
 
 @pytest.mark.parametrize(

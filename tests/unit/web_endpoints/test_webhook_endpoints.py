@@ -96,3 +96,22 @@ def test_a_failure_of_ours_asks_for_a_repeat(site: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr(webhooks, "receive_scayle", lambda *_: 1 / 0)
     assert post_scend(site, b"{}", {}).status_code == 503
     assert site.post("/scayle/webhooks", {}).status_code == 503
+
+
+def test_goods_that_came_back_ring_for_their_return(site: Any, rings: Any) -> None:
+    raw = json.dumps({**EVENT, "type": "return.received"}).encode()
+    assert post_scend(site, raw, signed(raw)).status_code == 202
+    assert rings.heard == [("return_pull",)]
+
+
+def test_a_refund_is_kept_once_and_rings_for_its_check(site: Any, rings: Any) -> None:
+    event = {
+        "key": "ev-2",
+        "type": "payment-refund",
+        "occurredAt": "2026-03-12T10:00:00+00:00",
+        "payload": {"order": {"id": 7204418}, "amount": 1920, "currencyCode": "GBP", "items": [{"id": 61000102}]},
+    }
+    for _ in range(3):
+        assert site.post("/scayle/webhooks", event).status_code == 200
+    assert site.rows("refunds", "order_id, amount_minor, currency") == [(7204418, 1920, "GBP")]
+    assert set(rings.heard) == {("return_check",)}

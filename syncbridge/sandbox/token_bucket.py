@@ -1,4 +1,4 @@
-"""The token bucket per API token (contract 2.6, assumed)."""
+"""A token bucket: so many requests at once, and so many more a second."""
 
 from __future__ import annotations
 

@@ -1,0 +1,342 @@
+"""OrderWise behind the `FulfilmentBackend` port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from connectors.http import Limits
+from connectors.orderwise import mapping, return_mapping
+from connectors.orderwise.checks import faults_of
+from connectors.orderwise.client import Fetched, OrderWiseClient, now
+from connectors.orderwise.decimal_json import read_json
+from connectors.orderwise.dialect import CANCEL, RETURN, SYSTEM, CancelRefused
+from connectors.orderwise.feeds import greatest_stamp, stretches
+from connectors.orderwise.lines import OrderLines
+from connectors.orderwise.local_time import local_text, milliseconds
+from connectors.orderwise.order_body import compose_order
+from connectors.orderwise.payloads import ItemRow, OrderStatus, trimmed
+from connectors.orderwise.wishes import UnknownLine, cancel_body, frozen_cancel, frozen_return, return_body
+from syncbridge.config.orderwise import OrderWiseSettings, folded
+from syncbridge.domain.backend import (
+    BackendDespatch,
+    BackendOrder,
+    BackendReturn,
+    CancelAnswer,
+    CancelState,
+    CancelWish,
+    CatalogueItem,
+    ReturnRequest,
+    WebhookEvent,
+)
+from syncbridge.domain.errors import Busy, CallEvidence, NeedsPerson, NotFound, VendorError
+from syncbridge.domain.orders import Fault, FulfilmentRequest
+from syncbridge.domain.stock import StockRow
+from syncbridge.ports import BackendTiming, Breaker, Capabilities, Capability, FeedPage, Health, Lane, Quota
+
+LOOKUP_BATCH = 10
+"""References looked up at once. OrderWise takes one a call; chosen so that a batch ends well within a lease."""
+READ_BACK_WITHIN_SECONDS = 5.0
+"""An order that took longer to create is left to the next look-up, so that the row's lease holds. Chosen."""
+CATALOGUE_READ = "all"
+"""The cursor of the catalogue: it is always read as a whole."""
+
+
+class OrderWiseBackend:
+    """The ERP, over OrderWise's interface. Safe for threads.
+
+    `clock` tells the time at which local times of the repeated autumn hour are judged. `may_be_ours` says whether a
+    reference may be one of our orders': the same feeds tell of everybody else's, which concern nobody here.
+    """
+
+    def __init__(
+        self,
+        settings: OrderWiseSettings,
+        username: str,
+        password: str,
+        quota: Quota,
+        breaker: Breaker,
+        *,
+        clock: Callable[[], datetime] = now,
+        may_be_ours: Callable[[str], bool] = lambda _reference: True,
+        deadline_seconds: float = 20.0,
+        pool_size: int = 8,
+        proxy: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._quota = quota
+        self._clock = clock
+        self._may_be_ours = may_be_ours
+        limits = Limits(
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+            read_timeout_seconds=settings.read_timeout_seconds,
+            deadline_seconds=deadline_seconds,
+            pool_size=pool_size,
+            proxy=proxy,
+        )
+        self._client = OrderWiseClient(settings, username, password, quota, breaker, limits, clock)
+        self._lines = OrderLines(lambda order_id: self._client.order_status(order_id, Lane.DESPATCHES))
+        self._timing = BackendTiming(
+            lookup_lag=timedelta(seconds=settings.lookup_lag_seconds),
+            landing=timedelta(seconds=settings.landing_seconds),
+            stock_lag=timedelta(seconds=settings.stock_lag_seconds),
+            # Whether it refuses a repeated number is unknown: it must never be relied on (contract 12.2).
+            unique_references=False,
+            feed_overlap=timedelta(seconds=settings.feed_overlap_seconds),
+            tracking_wait=timedelta(seconds=settings.tracking_wait_seconds),
+            import_timeout=settings.import_timeout,
+            reread=timedelta(hours=settings.reread_hours),
+        )
+        chosen = settings.capabilities
+        self._capabilities = Capabilities(
+            cancel=Capability(chosen.cancel),
+            cancel_lines=chosen.cancel == "api",
+            returns=Capability(chosen.returns),
+            order_feed=False,
+            catalogue_feed=False,
+        )
+
+    @property
+    def account(self) -> str:
+        return f"{SYSTEM}:{self._settings.name}"
+
+    @property
+    def timing(self) -> BackendTiming:
+        return self._timing
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def lookup_batch(self) -> int:
+        return LOOKUP_BATCH
+
+    def calls_are_scarce(self) -> bool:
+        """Never: nothing here serves several orders with one call, so waiting for more of them saves none."""
+        return False
+
+    def faults(self, request: FulfilmentRequest) -> tuple[Fault, ...]:
+        return faults_of(request, self._settings)
+
+    def compose_order(self, request: FulfilmentRequest) -> str:
+        return compose_order(request, self._settings)
+
+    def create_order(self, body: str) -> BackendOrder | None:
+        """Create the order; None where it was accepted and is not there yet, or could not be read back at once.
+
+        An answer that names the order's id and our number is OrderWise's own word that it holds it: a call is spared.
+        """
+        started_at = time.monotonic()
+        created = self._client.create_order(body)
+        if created.order_id is None:
+            return None
+        if trimmed(created.ecommerce_order_number):
+            # The client has compared it with ours.
+            return mapping.taken_order(created.order_id, body)
+        if time.monotonic() - started_at > READ_BACK_WITHIN_SECONDS:
+            return None
+        try:
+            reading = self._client.order_status(str(created.order_id), brief=True)
+        except (VendorError, Busy):
+            return None
+        return self._order(created.order_id, read_json(body.encode())["orderHeader"]["customerOrderRef"], reading)
+
+    def find_orders(self, references: Sequence[str], *, urgent: bool = True) -> dict[str, BackendOrder]:
+        """Look orders up, one after the other; a reference longer than OrderWise's column is not asked for."""
+        lane = Lane.ORDERS if urgent else Lane.DESPATCHES
+        found: dict[str, BackendOrder] = {}
+        for reference in dict.fromkeys(references):
+            if not reference.strip() or len(reference) > self._settings.limits.reference:
+                continue
+            row, copies = mapping.chosen(self._client.order_rows(reference, lane), reference, self._settings)
+            if row is None:
+                continue
+            try:
+                reading = self._client.order_status(str(row.order_id), lane)
+            except NotFound:
+                found[reference] = mapping.unreadable_order(row.order_id, reference, copies)
+                continue
+            found[reference] = self._order(row.order_id, reference, reading, copies)
+        return found
+
+    def _order(
+        self, order_id: int, reference: str, reading: Fetched[OrderStatus], copies: tuple[str, ...] = ()
+    ) -> BackendOrder:
+        self._lines.remember(order_id, reading.value)
+        return mapping.to_order(order_id, reference, reading, self._settings, copies)
+
+    def differences(self, body: str, found: BackendOrder) -> tuple[str, ...]:
+        return mapping.differences(body, found)
+
+    def orders_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendOrder]]:
+        """Yield nothing: OrderWise lists no changed orders, each is asked for."""
+        yield from ()
+
+    def despatches_changed(
+        self, cursor: str | None, since: datetime | None
+    ) -> Iterator[FeedPage[BackendDespatch]]:
+        """Yield changed despatches; raises CursorRefused for a cursor that is no time of OrderWise."""
+        settings = self._settings
+        for page in stretches(
+            settings,
+            "read despatch feed",
+            self._client.despatches,
+            lambda row: row.last_amended_at,
+            cursor,
+            since,
+            self._clock(),
+        ):
+            ours = [row for row in page.rows if self._may_be_ours(trimmed(row.customer_order_ref))]
+            rows = mapping.to_despatches(ours, page.fetched_at, settings, self._lines.number)
+            yield FeedPage(rows, page.cursor, page.last)
+
+    def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[StockRow]]:
+        """Yield changed stock; the whole of it without a cursor. A cursor that is no time is refused, and asks for the whole."""
+        settings = self._settings
+        if cursor is None and since is None:
+            yield self._stock_snapshot()
+            return
+        for page in stretches(
+            settings,
+            "read stock feed",
+            self._client.stock_changes,
+            lambda row: row.last_calculated_at,
+            cursor,
+            since,
+            self._clock(),
+            snapshot_needed=True,
+        ):
+            yield FeedPage(mapping.to_stock_rows(page.rows, page.fetched_at, settings), page.cursor, page.last)
+
+    def _stock_snapshot(self) -> FeedPage[StockRow]:
+        page = self._client.stock_snapshot()
+        start = local_text(page.started_at, self._settings.zone)
+        stamps = [row.last_calculated_at for row in page.value]
+        cursor = greatest_stamp(stamps) if stamps else start
+        return FeedPage(mapping.to_stock_rows(page.value, page.fetched_at, self._settings), cursor, last=True)
+
+    def returns_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendReturn]]:
+        """Yield changed receipts, a return each; raises CursorRefused for a cursor that is no time of OrderWise."""
+        settings = self._settings
+        for page in stretches(
+            settings,
+            "read returned goods",
+            self._client.receipts,
+            lambda row: row.last_amended_at,
+            cursor,
+            since,
+            self._clock(),
+        ):
+            # Goods of no order at all may be ours.
+            ours = [row for row in page.rows if row.order_id is None or self._may_be_ours(trimmed(row.customer_order_ref))]
+            rows = return_mapping.to_returns(ours, page.fetched_at, settings, self._lines.number)
+            yield FeedPage(rows, page.cursor, page.last)
+
+    def products_changed(
+        self, cursor: str | None, since: datetime | None
+    ) -> Iterator[FeedPage[CatalogueItem]]:
+        """Yield the whole catalogue as one page: OrderWise tells of no changes in it.
+
+        Its list says which codes exist, not which are discontinued, unless an installation adds that; `unknown_skus` says.
+        """
+        codes = {
+            code: row.discontinued is not True
+            for row in self._client.variants()
+            if (code := trimmed(row.variant_code))
+        }
+        yield FeedPage(tuple(CatalogueItem(code, active) for code, active in codes.items()), CATALOGUE_READ, last=True)
+
+    def unknown_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Return the SKUs that OrderWise does not have, has discontinued, or cannot tell from another one."""
+        return frozenset(
+            sku
+            for sku in dict.fromkeys(skus)
+            if len(meant := self._meant(sku)) != 1 or meant[0].discontinued is True
+        )
+
+    def ambiguous_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Return the SKUs for which OrderWise has several codes that differ in case, and none that is exact."""
+        return frozenset(sku for sku in dict.fromkeys(skus) if len(self._meant(sku)) > 1)
+
+    def _meant(self, sku: str) -> list[ItemRow]:
+        """Return the variants that a SKU means: the exact one, else those that differ from it in case only."""
+        if not sku.strip() or len(sku) > self._settings.limits.variant_code:
+            return []
+        found = [row for row in self._client.items(sku) if folded(row.variant_code) == folded(sku)]
+        return [row for row in found if trimmed(row.variant_code) == sku.strip()] or found
+
+    def compose_cancel(self, wish: CancelWish) -> str:
+        return frozen_cancel(wish)
+
+    def send_cancel(self, body: str) -> CancelAnswer:
+        """Cancel an order, or lines of it; a refusal past the cut-off is an answer. Raises NotFound."""
+        frozen = read_json(body.encode())
+        ids: dict[int, tuple[int, str]] = {}
+        if frozen["lines"]:
+            ids = OrderLines.ids(self._client.order_status(frozen["orderId"]).value)
+        try:
+            answer = self._client.cancel(frozen["orderId"], cancel_body(frozen, ids))
+        except UnknownLine as error:
+            raise NeedsPerson(f"OrderWise's order has no {error}", CallEvidence(SYSTEM, CANCEL)) from error
+        except CancelRefused as error:
+            return CancelAnswer(CancelState.REFUSED, error.status, self._read_again(frozen))
+        return CancelAnswer(CancelState.CANCELLED, trimmed(answer.order_status), self._read_again(frozen))
+
+    def _read_again(self, frozen: Mapping[str, str]) -> BackendOrder | None:
+        """Return the order as it is after a wish to cancel, or None: the answer stands without it."""
+        order_id = frozen["orderId"]
+        try:
+            reading = self._client.order_status(order_id, brief=True)
+        except (VendorError, Busy):
+            return None
+        return self._order(int(order_id), frozen["reference"], reading)
+
+    def compose_return(self, request: ReturnRequest) -> str:
+        return frozen_return(request, self._settings)
+
+    def send_return(self, body: str) -> BackendReturn:
+        """Announce a return; the same again gives what is there. Raises AlreadyExists, NotFound."""
+        frozen = read_json(body.encode())
+        status = self._client.order_status(frozen["orderId"]).value
+        try:
+            sent = return_body(frozen, int(frozen["orderId"]), OrderLines.ids(status))
+        except UnknownLine as error:
+            raise NeedsPerson(f"OrderWise's order has no {error}", CallEvidence(SYSTEM, RETURN)) from error
+        answer = self._client.announce_return(sent)
+        return BackendReturn(
+            return_id=str(answer.return_id),
+            rma_number=trimmed(answer.customer_return_ref) or frozen["customerReturnRef"],
+            reference=frozen["reference"],
+            status=return_mapping.return_status_of(answer.return_status, self._settings),
+            raw_status=trimmed(answer.return_status),
+            version=milliseconds(self._clock()),
+            announced=True,
+            lines=(),
+            receipts=(),
+            complete=False,
+        )
+
+    def find_returns(self, rma_numbers: Sequence[str]) -> dict[str, BackendReturn]:
+        """Return nothing: OrderWise lists no returns by number. Announcing one again is harmless there (contract 12.9)."""
+        return {}
+
+    def verify_webhook(self, headers: Mapping[str, str], raw: bytes, now: datetime) -> WebhookEvent | None:
+        """Return None: OrderWise pushes nothing, so nothing can come from it."""
+        return None
+
+    def health(self) -> Health:
+        """Check that a token is given and that the interface answers with it."""
+        settings = self._settings
+        read = self._client.stock_locations()
+        known = {row.id if row.id is not None else row.stock_location_id for row in read.value}
+        needed = {place for places in settings.sale_warehouses.values() for place in places}
+        needed |= set(settings.maps.stock_location.values())
+        missing = sorted(needed - known) if known - {None} else []
+        warnings = [f"it has no stock location {number}" for number in missing]
+        return Health(
+            detail=f"{settings.name}, session {settings.session_id}, {len(read.value)} stock locations",
+            server_time=read.server_time,
+            warnings=tuple(warnings),
+        )

@@ -1,0 +1,165 @@
+"""How OrderWise speaks HTTP: no error schema, no rate headers, a token that may end at any time (contract 2.2, 2.3, 11)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from connectors.dialect import Answer, Call, Refusal, retry_after_header
+from connectors.orderwise.decimal_json import read_json
+from connectors.wire import machine_words
+from syncbridge.config.orderwise import OrderWiseSettings
+from syncbridge.domain.errors import (
+    AlreadyExists,
+    CallEvidence,
+    Misconfigured,
+    NeedsPerson,
+    VendorError,
+)
+from syncbridge.ports import QuotaReading
+
+SYSTEM = "orderwise"
+SCOPE = "installation"
+"""All calls share one server, and often one line to the warehouse (contract 9.17)."""
+
+EXPORT = "export"
+"""The first word of every operation that runs an export definition."""
+CREATE, CANCEL, RETURN = "create order", "cancel order", "announce return"
+
+EXCERPT_CHARACTERS = 2_000
+"""So much of an error's text is looked at (contract 11)."""
+
+
+class TokenRefused(VendorError):
+    """The token is no longer accepted; the call had no effect and may be repeated with a new one."""
+
+
+class CancelRefused(VendorError):
+    """The order is past the point where it can be cancelled; `status` is what OrderWise says it is in."""
+
+    def __init__(self, message: str, evidence: CallEvidence, status: str) -> None:
+        super().__init__(message, evidence)
+        self.status = status
+
+
+class OrderWiseDialect:
+    """OrderWise's answers that mean something special. The token travels with the single call."""
+
+    system = SYSTEM
+
+    def __init__(self, settings: OrderWiseSettings) -> None:
+        self._capacity = settings.burst
+        self._refill = settings.max_requests_per_second
+
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+    def is_failure(self, answer: Answer) -> bool:
+        return not 200 <= answer.status < 300
+
+    def refusal(self, answer: Answer) -> Refusal:
+        """Read an error answer of any form: empty, a text, a JSON text, an object with `errors[]`, a page.
+
+        A page of HTML comes from the web server before OrderWise. Of the rest only names of fields go into the excerpt:
+        messages may quote what we sent.
+        """
+        if is_page(answer):
+            return Refusal(code=None, excerpt="an HTML page", enveloped=False)
+        try:
+            document = read_json(answer.body)
+        except ValueError:
+            return Refusal(code=None, excerpt=f"{len(answer.body)} bytes of text", enveloped=True)
+        if not isinstance(document, dict):
+            return Refusal(code=None, excerpt="no details", enveloped=True)
+        named = {str(name).lower(): value for name, value in document.items()}
+        fields = [
+            str(error.get("field") or error.get("Field") or "")
+            for error in named.get("errors") or ()
+            if isinstance(error, dict)
+        ]
+        return Refusal(
+            code=None,
+            excerpt=machine_words([field for field in fields if field]) or "no fields named",
+            enveloped=True,
+            context=named,
+        )
+
+    def translate(
+        self, call: Call, answer: Answer, refusal: Refusal, evidence: CallEvidence
+    ) -> VendorError | None:
+        status = answer.status
+        if status == 401:
+            return TokenRefused("the token is not accepted", evidence)
+        if status == 404 and refusal.enveloped and call.operation.startswith(EXPORT):
+            return Misconfigured("there is no export definition with the configured id", evidence)
+        if status == 409:
+            if call.operation == CANCEL:
+                shown = str(refusal.context.get("orderstatus") or "").strip()
+                return CancelRefused("the order is being processed", evidence, shown)
+            if call.operation in (CREATE, RETURN):
+                return AlreadyExists("OrderWise already holds this reference", evidence)
+        if status in (400, 422):
+            return NeedsPerson(_refused_text(call, refusal), evidence)
+        return None
+
+    def had_no_effect(self, answer: Answer, refusal: Refusal) -> bool:
+        """Nothing is known about the effect of a server error."""
+        return False
+
+    def credentials_refused(self, answer: Answer, refusal: Refusal) -> bool:
+        """Never by one answer: a 401 may only mean that the token ended, and a 403 that one module is not ticked.
+
+        The client says it once a fresh token, or the minting of one, is refused (contract 11).
+        """
+        return False
+
+    def retry_after(self, answer: Answer) -> timedelta | None:
+        return retry_after_header(answer)
+
+    def quota(self, call: Call, answer: Answer) -> tuple[str, QuotaReading] | None:
+        """No rate headers are known; only a 429 says something."""
+        if answer.status != 429:
+            return None
+        return SCOPE, QuotaReading(
+            limit=self._capacity,
+            remaining=0,
+            refill_per_second=self._refill,
+            retry_after=retry_after_header(answer) or timedelta(seconds=1),
+        )
+
+
+def is_page(answer: Answer) -> bool:
+    """Say whether a web server's page came instead of an answer of the interface."""
+    kind = answer.headers.get("Content-Type", "").lower()
+    return "html" in kind or answer.body.lstrip()[:1] == b"<"
+
+
+def _refused_text(call: Call, refusal: Refusal) -> str:
+    """Return why OrderWise refused, in its own words less everything that we sent in the address.
+
+    It has no error codes, so without its words nobody could tell an unknown session from an unknown variant.
+    """
+    message = refusal.context.get("message")
+    text = message if isinstance(message, str) else ""
+    text = text[:EXCERPT_CHARACTERS]
+    for value in sorted(_personal(call), key=len, reverse=True):
+        text = re.sub(re.escape(value), "...", text, flags=re.IGNORECASE)
+    text = re.sub(r"[^\s@]+@[^\s@]+", "...", text)
+    words = machine_words([" ".join(re.sub(r"[^A-Za-z0-9_.\[\]=: -]", " ", text).split())[:120]]) if text else ""
+    return f"it was refused: {words}" if words else "it was refused"
+
+
+def _personal(call: Call) -> Iterator[str]:
+    """Yield every text of the sent address, whole and word by word."""
+    if call.body is None:
+        return
+    try:
+        body = read_json(call.body)
+    except ValueError:
+        return
+    address: Any = body.get("customerDeliveryAddress") if isinstance(body, dict) else None
+    for value in address.values() if isinstance(address, dict) else ():
+        if isinstance(value, str):
+            yield from (word for word in (value, *value.split()) if len(word) > 1)

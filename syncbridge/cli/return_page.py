@@ -1,0 +1,90 @@
+"""A return on the terminal: where it stands, what came, each unit's way to its refund, what needs a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from syncbridge.cli.output import clean, paragraph, say, table
+from syncbridge.reports.fact_wording import span
+from syncbridge.reports.return_lists import ReturnDossier, ReturnedUnitView
+
+_LINKS = {
+    "rma": "found by one of our RMA numbers",
+    "label": "found by the return label's code",
+    "tracking": "found by the tracking number it went out with",
+    "reference": "found by the order's reference",
+    "person": "a person said which order it is of",
+}
+
+
+def print_return(found: ReturnDossier, now: datetime) -> None:
+    """Print all about a return; times in UTC."""
+    head = found.head
+    say(f"{head.rma_number}   {head.state}, {head.source.replace('_', ' ')}, {head.reason.replace('_', ' ')}")
+    order = f"order {head.order_id}" if head.order_id is not None else "of no order that we know"
+    say(f"  {order}, {head.account}, made {_time(head.created_at)} ({span(now - head.created_at)} ago)")
+    there = f"{head.backend_id}: {head.backend_status}" if head.backend_id else "not there yet"
+    say(f"  in the back end {clean(there)}" + (f", announcement {found.announcement}" if found.announcement else ""))
+    for text in (
+        _LINKS.get(found.linked_by, ""),
+        f"under the number {clean(found.given_rma)}, which is none of ours" if found.given_rma else "",
+        f"reference {clean(found.reference)}" if found.reference else "",
+    ):
+        if text:
+            say(f"  {text}")
+    if found.receipts:
+        say()
+        say("What came")
+        table(
+            ("RECEIPT", "RECEIVED (UTC)", "SKU", "UNITS", "CONDITION", "DISPOSITION", "STATE", "DECISION"),
+            [
+                (
+                    one.receipt,
+                    _time(one.received_at),
+                    one.sku,
+                    one.quantity if not one.left else f"{one.quantity}, {one.left} unmatched",
+                    one.condition,
+                    one.disposition,
+                    one.state,
+                    one.decision.replace("_", " ") or None,
+                )
+                for one in found.receipts
+            ],
+            right=("RECEIPT",),
+            indent=2,
+        )
+    if found.units:
+        say()
+        say("Units")
+        table(
+            ("UNIT", "SKU", "STATE", "PAID", "RETURN IN SCAYLE", "REFUND"),
+            [(one.order_item_id, one.sku, one.state, one.paid, _shown(one), _refund(one)) for one in found.units],
+            right=("PAID",),
+            indent=2,
+        )
+    if found.exceptions:
+        say()
+        say("Needs a person")
+        for one in found.exceptions:
+            paragraph(f"#{one.id} {one.title} ({one.owner}, {one.severity}, open {span(now - one.opened_at)})", 2)
+            paragraph(clean(one.cause), 5)
+            for step in one.steps:
+                paragraph(f"- {step}", 5)
+
+
+def _shown(unit: ReturnedUnitView) -> str | None:
+    if unit.shown_at is not None:
+        return f"shown {_time(unit.shown_at)}"
+    if unit.decision == "refused":
+        return "refused"
+    return unit.return_write or ("waits for a person" if unit.decision == "ask" else None)
+
+
+def _refund(unit: ReturnedUnitView) -> str | None:
+    if unit.refunded_at is not None:
+        return f"shown {_time(unit.refunded_at)} by {unit.refunded_by}"
+    return "not shown yet" if unit.shown_at is not None else None
+
+
+def _time(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}" if instant is not None else "-"

@@ -1,0 +1,153 @@
+"""An order that a back end holds more than once: one stays live, a person is told, and the copies are cancelled.
+
+Copies come from others, or from a request that landed long after we gave it up. The one with the lowest id counts; each
+other one is an outward write of its own, recorded before anything is asked of the back end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from syncbridge.domain.backend import BackendOrder, CancelState, CancelWish
+from syncbridge.domain.errors import VendorError
+from syncbridge.flows.context import Context
+from syncbridge.flows.write import Found, Prepared, Renewed, Sighting, Trouble, Unwanted
+from syncbridge.ledger import history, transmissions
+from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
+from syncbridge.ledger.orders import Part
+from syncbridge.ledger.transmissions import Claim
+from syncbridge.ports import Capability, FulfilmentBackend
+
+KIND = "copy_cancel"
+EXCEPTION = "order_duplicated"
+
+
+def note_copies(
+    context: Context, connection: Connection, part: Part, order: BackendOrder, at: datetime, *, created: bool = False
+) -> None:
+    """Tell a person of an order's live copies and have them cancelled; that is over once none is live any more."""
+    backend = context.backend_named(part.account)
+    if not order.copies and (created or backend.timing.unique_references):
+        return
+    subject = f"fulfilment:{part.reference}"
+    told = is_open(connection, EXCEPTION, subject)
+    if not order.copies:
+        if told:
+            close_exceptions(connection, subject, EXCEPTION, at=at, resolution="the back end shows one live order")
+            # A copy that could not be cancelled is live no more: its write finds that out.
+            transmissions.look_soon(connection, part.id, KIND, at=at)
+        return
+    known = transmissions.keys_of(connection, part.id, KIND)
+    fresh = [copy for copy in order.copies if _key(part.reference, copy) not in known]
+    if told and not fresh:
+        return
+    open_exception(
+        connection,
+        EXCEPTION,
+        subject,
+        at=at,
+        cause="more than one live order under one reference",
+        evidence={"reference": part.reference, "order": order.backend_id, "copies": sorted(order.copies)},
+        order_id=part.order_id,
+    )
+    if backend.capabilities.cancel is not Capability.API:
+        return
+    for copy in fresh:
+        transmissions.add(
+            connection,
+            kind=KIND,
+            target=part.account,
+            key=_key(part.reference, copy),
+            order_id=part.order_id,
+            fulfilment_order_id=part.id,
+            at=at,
+            due_at=at,
+        )
+    if fresh:
+        context.doorbell.ring("order_push", part.account)
+
+
+def _key(reference: str, copy: str) -> str:
+    return f"{reference}/{copy}"[:128]
+
+
+class CopyCancelWrite:
+    """The `copy_cancel` write: cancels one copy of an order. Asking twice does no harm."""
+
+    kind = KIND
+    harmless_repeat = True
+
+    def __init__(self, context: Context, backend: FulfilmentBackend) -> None:
+        self._context = context
+        self._backend = backend
+        self.target = backend.account
+        self.lookup_lag = backend.timing.lookup_lag
+        self.landing = backend.timing.landing
+
+    def gather(self) -> None:
+        """A copy is stopped at once, before it is picked."""
+
+    def look_up(self, claims: Sequence[Claim]) -> Found:
+        references = list(dict.fromkeys(_reference(claim) for claim in claims))
+        found: dict[str, BackendOrder] = {}
+        batch = self._backend.lookup_batch
+        for start in range(0, len(references), batch):
+            found |= self._backend.find_orders(references[start : start + batch])
+        return {
+            claim.id: Sighting(order)
+            for claim in claims
+            if (order := found.get(_reference(claim))) is not None
+            and _copy(claim) not in order.copies
+            and _copy(claim) != order.backend_id
+        }
+
+    def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
+        found = self._backend.find_orders([_reference(claim)]).get(_reference(claim))
+        if found is None or _copy(claim) not in found.copies:
+            # It may have become the one that counts: the other was cancelled by somebody.
+            return Unwanted("it is no copy of a live order any more")
+        wish = CancelWish(_reference(claim), _copy(claim), f"a copy of {found.backend_id}")
+        return Prepared(self._backend.compose_cancel(wish))
+
+    def renew(self, claim: Claim) -> Unwanted | Renewed | Trouble | None:
+        """A copy stays a copy."""
+        return None
+
+    def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
+        """There is nothing to cancel."""
+
+    def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
+        """The body says everything."""
+
+    def send(self, body: str) -> Sighting | None:
+        answer = self._backend.send_cancel(body)
+        if answer.state is CancelState.REFUSED:
+            return Sighting(answer, (f"too late to cancel: {answer.raw_status}",))
+        return Sighting(answer) if answer.state is CancelState.CANCELLED else None
+
+    def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
+        history.record(
+            connection, claim.order_id, claim.target, "copy_cancelled", at=at, subject=claim.key
+        )
+        close_exceptions(
+            connection, self.subject(claim), EXCEPTION, at=at, resolution="the back end shows it as live no more"
+        )
+
+    def subject(self, claim: Claim) -> str:
+        return f"copy:{claim.key}"[:128]
+
+    def refusal_kind(self, error: VendorError) -> str:
+        return EXCEPTION
+
+    def conflict_kind(self) -> str:
+        return EXCEPTION
+
+
+def _reference(claim: Claim) -> str:
+    return claim.key.rpartition("/")[0]
+
+
+def _copy(claim: Claim) -> str:
+    return claim.key.rpartition("/")[2]

@@ -1,0 +1,172 @@
+"""Return pull: what the warehouses received back is stored, each receipt line once, and then finds its units.
+
+Returns come repeated, reordered and in newer versions; the version decides about the return, the receipt line's own id about
+the goods. What is decided about them is `return_match`'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from syncbridge.domain.backend import BackendReturn, ReturnStatus
+from syncbridge.domain.returns import ReturnReason, ReturnSource, ReturnState, codes_in
+from syncbridge.flows import return_match
+from syncbridge.flows.context import Context
+from syncbridge.flows.each_backend import each_backend
+from syncbridge.flows.feed import Store, follow, read_again, row_by_row
+from syncbridge.ledger import coming_back, history, receipts, returns
+from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.exceptions import close_exceptions, open_exception
+from syncbridge.ledger.returns import Return
+from syncbridge.ports import Capability, FulfilmentBackend
+
+
+def run(context: Context) -> dict[str, int]:
+    """Read every back end's feed of returns, then match what came; return rows read per account, and receipts matched.
+
+    Where returns are announced by hand, what comes back is read all the same.
+    """
+    read = each_backend(context, lambda backend: _pull(context, backend))
+    read.done["matched"] = return_match.run(context)
+    context.doorbell.ring("return_announce")
+    context.doorbell.ring("return_push")
+    return read.counts()
+
+
+def _pull(context: Context, backend: FulfilmentBackend) -> int:
+    if backend.capabilities.returns is Capability.OFF:
+        return 0
+    name, store = _storing(context, backend)
+    return follow(context, "return_pull", name, backend.returns_changed, store, backend.timing.feed_overlap)
+
+
+def pull_again(context: Context, backend: FulfilmentBackend, since: datetime) -> int:
+    """Read the returns since an instant once more; return how many rows were read."""
+    if backend.capabilities.returns is Capability.OFF:
+        return 0
+    name, store = _storing(context, backend)
+    return read_again(context, name, backend.returns_changed, store, since)
+
+
+def _storing(context: Context, backend: FulfilmentBackend) -> tuple[str, Store[BackendReturn]]:
+    """Return the feed's name, and how a page of it is stored."""
+
+    def store(connection: Connection, rows: tuple[BackendReturn, ...], at: datetime) -> None:
+        row_by_row(
+            connection,
+            name,
+            rows,
+            lambda seen: note(context, connection, backend.account, seen, at),
+            lambda seen: seen.return_id,
+            at,
+        )
+
+    name = f"returns:{backend.account}"
+    return name, store
+
+
+def note(context: Context, connection: Connection, account: str, seen: BackendReturn, at: datetime) -> None:
+    """Note a back end's return and store its receipt lines that are new. Raises ValueError for goods of no quantity."""
+    one = _ours(connection, account, seen)
+    if one is None:
+        if not seen.receipts:
+            return  # announced by somebody else, and nothing has come
+        one = returns.add(
+            connection,
+            account=account,
+            source=ReturnSource.UNANNOUNCED,
+            order_id=None,
+            fulfilment_order_id=None,
+            units=(),
+            reason=ReturnReason.OTHER,
+            state=ReturnState.ARRIVED,
+            created_by="",
+            at=at,
+            given_rma=seen.rma_number,
+            reference=seen.reference,
+            backend_id=seen.return_id,
+        )
+    newer = returns.note(connection, one, seen, at)
+    one = _linked(context, connection, one, seen, at)
+    came = [line for line in seen.receipts if line.quantity]
+    if any(line.quantity < 0 for line in came):
+        raise ValueError(f"return {seen.return_id} has a receipt of less than nothing")
+    fresh = [line for line in came if receipts.store(connection, account, one.id, line, at)]
+    for line in fresh:
+        if one.order_id is not None:
+            history.record(
+                connection,
+                one.order_id,
+                account,
+                "goods_came_back",
+                at=at,
+                happened_at=line.received_at,
+                subject=line.receipt_line_id,
+                rma=one.rma_number,
+                sku=line.sku,
+                quantity=line.quantity,
+                condition=line.condition.value,
+                disposition=line.disposition.value,
+            )
+    if fresh:
+        returns.arrived(connection, one.id, min(line.received_at for line in fresh), at)
+        close_exceptions(
+            connection, f"return:{one.rma_number}", "return_overdue", at=at, resolution="goods have arrived"
+        )
+    if one.announced and (newer or fresh):
+        _judge(connection, one, seen, at)
+
+
+def _ours(connection: Connection, account: str, seen: BackendReturn) -> Return | None:
+    """Find what we hold of it: by our RMA number, else as a return of theirs that we met before."""
+    if seen.rma_number:
+        found = returns.find_by_rma(connection, seen.rma_number)
+        if found is not None and found.account == account and found.announced:
+            return found
+    return returns.find_by_backend_id(connection, account, seen.return_id)
+
+
+def _linked(context: Context, connection: Connection, one: Return, seen: BackendReturn, at: datetime) -> Return:
+    """Find the order of goods without an announcement: our number or label among its texts, else what we may guess by."""
+    if one.fulfilment_order_id is not None or one.given_rma:
+        return one
+    codes = {*codes_in(seen.hints), *([seen.reference] if seen.reference else [])}
+    found = returns.find_link(
+        connection, one.account, codes, by_guess=context.configuration.returns.unannounced == "match"
+    )
+    if found is None:
+        return one
+    returns.link(connection, one.id, found.part_id, found.order_id, found.how, found.parcel, at)
+    history.record(
+        connection,
+        found.order_id,
+        one.account,
+        "return_without_announcement",
+        at=at,
+        subject=one.rma_number,
+        backend_id=seen.return_id,
+        found_by=found.how,
+    )
+    return returns.by_id(connection, one.id)
+
+
+def _judge(connection: Connection, one: Return, seen: BackendReturn, at: datetime) -> None:
+    """Say what is missing of an announced return that the warehouse has closed."""
+    announced = Counter(row.sku for row in coming_back.lines_of_units(connection, one.units))
+    for (_line, sku), quantity in returns.received_by_line(connection, one.id).items():
+        announced[sku] -= quantity
+    missing = {sku: units for sku, units in announced.items() if units > 0}
+    subject = f"return:{one.rma_number}"
+    if not missing:
+        close_exceptions(connection, subject, "return_short", at=at, resolution="everything that was announced came")
+    elif seen.status is ReturnStatus.RECEIVED:
+        open_exception(
+            connection,
+            "return_short",
+            subject,
+            at=at,
+            cause="less came than was announced",
+            evidence={"rma": one.rma_number, "missing": missing, "units": list(one.units)},
+            order_id=one.order_id,
+        )
