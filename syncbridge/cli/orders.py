@@ -167,6 +167,8 @@ def cancel(
     """
     from syncbridge.flows import cancel_order
 
+    if not reason.strip():
+        wrong_use("Say why: --reason TEXT is kept in the audit and told to the warehouse.")
     with context() as here:
         with here.ledger.reading() as connection:
             order_id = order_named(connection, order)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import partial
 
 from syncbridge.cli.output import clean, paragraph, say, table
 from syncbridge.reports.fact_wording import span
@@ -17,12 +18,12 @@ _LINKS = {
 }
 
 
-def print_return(found: ReturnDossier, now: datetime) -> None:
-    """Print all about a return; times in UTC."""
-    head = found.head
+def print_return(found: ReturnDossier, zone: tzinfo, zone_name: str, now: datetime) -> None:
+    """Print all about a return, times in a zone."""
+    head, time = found.head, partial(_time, zone)
     say(f"{head.rma_number}   {head.state}, {head.source.replace('_', ' ')}, {head.reason.replace('_', ' ')}")
     order = f"order {head.order_id}" if head.order_id is not None else "of no order that we know"
-    say(f"  {order}, {head.account}, made {_time(head.created_at)} ({span(now - head.created_at)} ago)")
+    say(f"  {order}, {head.account}, made {time(head.created_at)} {zone_name} ({span(now - head.created_at)} ago)")
     there = f"{head.backend_id}: {head.backend_status}" if head.backend_id else "not there yet"
     say(f"  in the back end {clean(there)}" + (f", announcement {found.announcement}" if found.announcement else ""))
     for text in (
@@ -36,11 +37,11 @@ def print_return(found: ReturnDossier, now: datetime) -> None:
         say()
         say("What came")
         table(
-            ("RECEIPT", "RECEIVED (UTC)", "SKU", "UNITS", "CONDITION", "DISPOSITION", "STATE", "DECISION"),
+            ("RECEIPT", f"RECEIVED ({zone_name})", "SKU", "UNITS", "CONDITION", "DISPOSITION", "STATE", "DECISION"),
             [
                 (
                     one.receipt,
-                    _time(one.received_at),
+                    time(one.received_at),
                     one.sku,
                     one.quantity if not one.left else f"{one.quantity}, {one.left} unmatched",
                     one.condition,
@@ -58,7 +59,7 @@ def print_return(found: ReturnDossier, now: datetime) -> None:
         say("Units")
         table(
             ("UNIT", "SKU", "STATE", "PAID", "RETURN IN SCAYLE", "REFUND"),
-            [(one.order_item_id, one.sku, one.state, one.paid, _shown(one), _refund(one)) for one in found.units],
+            [(one.order_item_id, one.sku, one.state, one.paid, _shown(one, zone), _refund(one, zone)) for one in found.units],
             right=("PAID",),
             indent=2,
         )
@@ -72,19 +73,19 @@ def print_return(found: ReturnDossier, now: datetime) -> None:
                 paragraph(f"- {step}", 5)
 
 
-def _shown(unit: ReturnedUnitView) -> str | None:
+def _shown(unit: ReturnedUnitView, zone: tzinfo) -> str | None:
     if unit.shown_at is not None:
-        return f"shown {_time(unit.shown_at)}"
+        return f"shown {_time(zone, unit.shown_at)}"
     if unit.decision == "refused":
         return "refused"
     return unit.return_write or ("waits for a person" if unit.decision == "ask" else None)
 
 
-def _refund(unit: ReturnedUnitView) -> str | None:
+def _refund(unit: ReturnedUnitView, zone: tzinfo) -> str | None:
     if unit.refunded_at is not None:
-        return f"shown {_time(unit.refunded_at)} by {unit.refunded_by}"
+        return f"shown {_time(zone, unit.refunded_at)} by {unit.refunded_by}"
     return "not shown yet" if unit.shown_at is not None else None
 
 
-def _time(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S}" if instant is not None else "-"
+def _time(zone: tzinfo, instant: datetime | None) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}" if instant is not None else "-"

@@ -9,7 +9,7 @@ import typer
 
 from syncbridge.cli.failing import trouble, wrong_use
 from syncbridge.cli.naming import order_named
-from syncbridge.cli.options import DryRun, Json, Limit, rows_wanted
+from syncbridge.cli.options import DryRun, Json, Limit, rows_wanted, zone
 from syncbridge.cli.output import as_json, note, plural, say, table
 from syncbridge.cli.session import actor, context, reading
 from syncbridge.domain.returns import ReturnReason, ReturnSource, ReturnState
@@ -94,15 +94,18 @@ def show(
     rma: Annotated[
         str, typer.Argument(metavar="RMA", help="Our RMA number, or the back end's number or id of the return.")
     ],
+    zone_name: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Show times in this time zone.")] = "UTC",
     json: Json = False,
 ) -> None:
     """Show a return: what was announced, what came in which condition, and each unit's way to its refund.
 
     \b
     syncbridge returns show RMA-01KK91FJ50M3V7Q8W9X0Y1Z2A3
+    syncbridge returns show RMA-01KK91FJ50M3V7Q8W9X0Y1Z2A3 --zone Europe/London
     """
     from syncbridge.reports.return_lists import dossier_of
 
+    where = zone(zone_name)
     with reading() as connection:
         found = dossier_of(connection, _named(connection, rma))
     if json:
@@ -110,7 +113,7 @@ def show(
         return
     from syncbridge.cli.return_page import print_return
 
-    print_return(found, datetime.now(UTC))
+    print_return(found, where, zone_name, datetime.now(UTC))
 
 
 @app.command()

@@ -508,7 +508,7 @@ KINDS: dict[str, Kind] = {
             Severity.NORMAL,
             24 * _HOUR,
             (
-                "What came is being refunded; the rest is not. Ask the customer where the rest is.",
+                "What came is refunded as its condition decides; the rest is not. Ask the customer where the rest is.",
                 "This closes by itself if it comes later.",
             ),
         ),

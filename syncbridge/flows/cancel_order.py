@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from syncbridge.domain.cancellation import Cancellation, Source
-from syncbridge.domain.states import CancellationState, SendState
+from syncbridge.domain.states import CancellationState, SendState, UnitState
 from syncbridge.flows import cancelling
 from syncbridge.flows.cancel_concern import Concern, concern
 from syncbridge.flows.cancel_outcome import ask_again
@@ -155,10 +155,16 @@ def _check(
         raise CannotCancel(f"Order {order_id} has nothing with {merchant}; its merchants: {', '.join(merchants) or 'none'}.")
     known = {one.order_item_id for one in places}
     if foreign := sorted(set(units) - known):
-        raise CannotCancel(f"Order {order_id} has no unit {', '.join(map(str, foreign))}.")
+        raise CannotCancel(
+            f"Order {order_id} has no unit {', '.join(map(str, foreign))}; syncbridge orders show {order_id} lists them."
+        )
     if not any(one.units for one in about):
         states = ", ".join(sorted({one.state.value for one in places}))
-        raise CannotCancel(f"Nothing of order {order_id} that was named is open any more; its units are {states or 'none'}.")
+        back = any(one.state is UnitState.DESPATCHED for one in places)
+        raise CannotCancel(
+            f"Nothing of order {order_id} that was named is open any more; its units are {states or 'none'}."
+            + (f" What has left can come back: syncbridge returns announce {order_id}" if back else "")
+        )
 
 
 def _plan(context: Context, about: Concern) -> PartPlan:

@@ -145,7 +145,8 @@ def _for_a_person(
                 {"line": line, "sku": lines.get(line, ("", 0))[0], "quantity": len(units), "units": units}
                 for line, units in sorted(goods.items())
             ],
-            "reason": cancellation.reason,
+            # What an operator wrote may name the shopper: it is in the audit, and not for alerts.
+            "reason": "" if cancellation.source is Source.OPERATOR else cancellation.reason,
             "asked_by": cancellation.source.value,
         },
         order_id=part.order_id,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, String, cast, exists, or_, select, update
 
 from syncbridge.domain.returns import OPEN_RETURNS
 from syncbridge.domain.states import ExceptionState, SendState, UnitState
 from syncbridge.ledger.tables import (
     attempts,
+    audit,
+    cancellations,
     exceptions,
     inbox,
     order_units,
@@ -20,6 +22,9 @@ from syncbridge.ledger.tables import (
     returns,
     transmissions,
 )
+
+ERASED = "erased"
+"""Stands where a reason stood."""
 
 BATCH = 200
 """Orders erased in one transaction. Chosen: short, so that it stands in nobody's way."""
@@ -66,6 +71,13 @@ def erase_orders(connection: Connection, before: datetime) -> int:
     connection.execute(update(attempts).where(attempts.c.transmission_id.in_(writes)).values(excerpt=None))
     connection.execute(update(transmissions).where(transmissions.c.order_id.in_(ids)).values(body=None))
     connection.execute(update(inbox).where(inbox.c.order_id.in_(ids)).values(raw=None))
+    # What a person wrote may name the shopper; who did what stays.
+    told = exceptions.c.order_id.in_(ids)
+    about_exceptions = select("exception:" + cast(exceptions.c.id, String)).where(told)
+    about = or_(audit.c.subject.in_([f"order:{order_id}" for order_id in ids]), audit.c.subject.in_(about_exceptions))
+    connection.execute(update(audit).where(about).values(reason=ERASED))
+    connection.execute(update(exceptions).where(told, exceptions.c.resolution.is_not(None)).values(resolution=ERASED))
+    connection.execute(update(cancellations).where(cancellations.c.order_id.in_(ids)).values(reason=ERASED))
     return len(ids)
 
 

@@ -16,7 +16,7 @@ CLOCKS_APART_SECONDS = 0.2
 
 
 def test_the_shop_sells_nothing_twice_although_free_stock_is_recalculated_late() -> None:
-    script = write_script(4, 16.0, 3)
+    script = write_script(4, 12.0, 3)
     rules = tuple(rule for rule in RULES if rule.key == RECOMMENDED)
     (outcome,) = map(judge, hold_sale(script, usual=(), rules=rules, floor="orderwise"))
     assert outcome.channel.floor == "orderwise"

@@ -21,8 +21,9 @@ from syncbridge.flows import (
     shipment_push,
     status_pull,
 )
-from syncbridge.sandbox.bench.cancel_race import Race, Trial, plan
-from syncbridge.sandbox.bench.race_floors import FLOORS, Planes
+from syncbridge.sandbox.bench.cancel_race import Race, Trial, judged, plan
+from syncbridge.sandbox.bench.figures import Paper
+from syncbridge.sandbox.bench.race_floors import FLOORS, Ending, Planes
 
 TRIALS = 60
 BATCH = 6
@@ -107,3 +108,22 @@ def test_the_plan_of_a_race_can_be_repeated() -> None:
 )
 def test_a_trial_without_an_end_is_no_good_end(trial: Trial, verdict: str) -> None:
     assert trial.verdict().startswith(verdict)
+
+
+def ended(number: int, *, cancelled: bool) -> Trial:
+    trial = Trial(number, 0, 0, running_pick=False, grant=False, ending=Ending(cancelled, not cancelled))
+    trial.statuses = Counter({"cancelled" if cancelled else "delivered": 1})
+    trial.shipments = int(not cancelled)
+    return trial
+
+
+def test_every_floor_has_its_own_goals_and_one_bad_end_anywhere_misses_one() -> None:
+    fair = [ended(1, cancelled=True), ended(2, cancelled=False)]
+    report, goals = judged({"scend": fair, "orderwise": fair}, 1, Paper())
+    assert report["ended"] == {"scend": {"cancelled": 1, "despatched": 1}, "orderwise": {"cancelled": 1, "despatched": 1}}
+    assert len(goals) == 5
+    assert all(goal.met for goal in goals)
+    _report, goals = judged({"scend": fair, "orderwise": [*fair, Trial(3, 0, 0, False, False)]}, 1, Paper())
+    assert [goal.met for goal in goals].count(False) == 1
+    _report, goals = judged({"scend": fair, "orderwise": fair[:1]}, 1, Paper())
+    assert [goal.name for goal in goals if not goal.met] == ["orderwise: despatched"]

@@ -11,15 +11,29 @@ from sqlalchemy import select
 
 from syncbridge.domain.returns import ReturnReason
 from syncbridge.flows import (
+    cancel_ask,
+    cancel_order,
+    cancellation_push,
     despatch_pull,
     housekeep,
     intake,
     order_push,
+    resolve,
     return_announce,
     return_expect,
     shipment_push,
+    status_pull,
 )
-from syncbridge.ledger.tables import inbox, orders, transmissions
+from syncbridge.ledger.tables import (
+    audit,
+    cancellations,
+    exceptions,
+    history,
+    inbox,
+    order_units,
+    orders,
+    transmissions,
+)
 
 TEE = "TEE-ORG-BLK-M"
 
@@ -78,3 +92,32 @@ def test_an_order_whose_goods_are_on_their_way_back_is_kept_while_they_may_come(
     assert housekeep.run(one.context)["orders_erased"] == 0
     one.advance(days=60)
     assert housekeep.run(one.context)["orders_erased"] == 1
+
+
+def test_what_a_person_wrote_as_a_reason_is_nowhere_after_its_time_and_never_in_evidence(one: World) -> None:
+    order_id = one.delegated(one.place(line(TEE, 2)))
+    order_push.run(one.context)
+    with one.context.ledger.reading() as connection:
+        unit = min(connection.execute(select(order_units.c.order_item_id).where(order_units.c.order_id == order_id)).scalars())
+    written = "Zoe Quellmalz rang"
+    cancel_order.run(one.context, order_id, actor="ops", reason=written, units=[unit])
+    with one.context.ledger.reading() as connection:
+        (told,) = connection.execute(select(exceptions).where(exceptions.c.kind == "cancellation_partial")).all()
+    assert "Quellmalz" not in f"{told.cause} {told.evidence}"
+    resolve.run(one.context, told.id, told.kind, told.subject, actor="ops", reason=written)
+    cancel_order.run(one.context, order_id, actor="ops", reason=written)
+    for _ in range(3):
+        cancel_ask.run(one.context)
+        status_pull.run(one.context)
+        cancellation_push.run(one.context)
+        one.advance(minutes=2)
+
+    def kept() -> str:
+        with one.context.ledger.reading() as connection:
+            rows = [connection.execute(select(table)).all() for table in (audit, cancellations, exceptions, history, transmissions)]
+        return str(rows)
+
+    assert "Quellmalz" in kept()
+    one.advance(days=91)
+    assert housekeep.run(one.context)["orders_erased"] == 1
+    assert "Quellmalz" not in kept()

@@ -61,7 +61,7 @@ def test_json_names_parts_units_and_state(run: Run, story: Story) -> None:
     ("options", "says"),
     [
         (("--merchant", "nobody"), "its merchants: scend"),
-        (("--unit", "5"), "has no unit 5"),
+        (("--unit", "5"), "has no unit 5; syncbridge orders show 7 lists them"),
     ],
 )
 def test_what_does_not_exist_is_trouble_with_what_there_is(
@@ -75,6 +75,8 @@ def test_what_does_not_exist_is_trouble_with_what_there_is(
 def test_an_unknown_order_and_a_missing_reason_are_told_apart(run: Run, configured: Path) -> None:
     assert run("orders", "cancel", "77", "--reason", "x").code == 1
     assert run("orders", "cancel", "77").code == 2
+    blank = run("orders", "cancel", "77", "--reason", "  ")
+    assert (blank.code, "--reason TEXT" in blank.err) == (2, True)
 
 
 def test_an_order_is_not_cancelled_twice(run: Run, story: Story) -> None:

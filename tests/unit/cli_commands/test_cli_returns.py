@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cli_story import ACCOUNT, LIFE, Run, Story
@@ -101,6 +102,21 @@ def test_announcing_makes_a_number_and_shows_it(run: Run, shipped: Story) -> Non
     page = run("returns", "show", one["rma_number"].lower())
     assert f"order {ORDER}" in page.out
     assert "announcement pending" in page.out
+
+
+def test_what_has_left_cannot_be_cancelled_and_the_way_back_is_named(run: Run, shipped: Story) -> None:
+    answer = run("orders", "cancel", str(ORDER), "--reason", "x")
+    assert answer.code == 1
+    assert f"syncbridge returns announce {ORDER}" in " ".join(answer.err.split())
+
+
+def test_a_return_is_shown_in_the_time_zone_of_who_asks(run: Run, shipped: Story) -> None:
+    comes_back(shipped)
+    page = run("returns", "show", "rtn_1", "--zone", "Asia/Kathmandu").out
+    assert "RECEIVED (Asia/Kathmandu)" in page
+    there = NOW.astimezone(ZoneInfo("Asia/Kathmandu"))
+    assert f"{there:%Y-%m-%d %H:%M}" in page
+    assert run("returns", "show", "rtn_1", "--zone", "Nowhere").code == 2
 
 
 def test_units_that_cannot_come_back_are_refused(run: Run, shipped: Story) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +155,21 @@ def test_refunds_of_exactly_what_was_paid_agree_in_any_order_and_split(
         start += size
     assert mismatches(refunds, paid, sum(prices)) == ()
     assert mismatches([*refunds, shown("more", 1)], paid, sum(prices))
+
+
+@given(
+    st.lists(st.integers(1, 900), min_size=1, max_size=6),
+    st.lists(st.tuples(st.sets(st.integers(1, 6), max_size=6), st.integers(1, 1500)), max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_the_messages_and_their_order_more_than_was_paid_is_never_taken_as_right(
+    prices: list[int], said: list[tuple[set[int], int]], chance: Random
+) -> None:
+    paid = dict(enumerate(prices, start=1))
+    messages = [shown(str(number), amount, *sorted(units & paid.keys())) for number, (units, amount) in enumerate(said)]
+    chance.shuffle(messages)
+    found = mismatches(messages, paid, sum(prices))
+    passes = sum(one.amount_minor or 0 for one in messages) > sum(prices)
+    by_unit = Counter(unit for one in messages for unit in one.units)
+    wrong_sum = any(one.units and one.amount_minor != sum(paid[unit] for unit in one.units) for one in messages)
+    assert bool(found) == (passes or wrong_sum or max(by_unit.values(), default=0) > 1)
