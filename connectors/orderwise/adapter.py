@@ -13,6 +13,7 @@ from connectors.orderwise.client import Fetched, OrderWiseClient, now
 from connectors.orderwise.decimal_json import read_json
 from connectors.orderwise.dialect import CANCEL, RETURN, SYSTEM, CancelRefused
 from connectors.orderwise.feeds import greatest_stamp, stretches
+from connectors.orderwise.finance import OrderWiseFinance
 from connectors.orderwise.lines import OrderLines
 from connectors.orderwise.local_time import local_text, milliseconds
 from connectors.orderwise.order_body import compose_order
@@ -76,6 +77,7 @@ class OrderWiseBackend:
             proxy=proxy,
         )
         self._client = OrderWiseClient(settings, username, password, quota, breaker, limits, clock)
+        self._finance = OrderWiseFinance(settings, self._client)
         self._lines = OrderLines(lambda order_id: self._client.order_status(order_id, Lane.DESPATCHES))
         self._timing = BackendTiming(
             lookup_lag=timedelta(seconds=settings.lookup_lag_seconds),
@@ -108,6 +110,11 @@ class OrderWiseBackend:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @property
+    def finance(self) -> OrderWiseFinance:
+        """The same installation as a ledger: one token and one connection pool serve both."""
+        return self._finance
 
     @property
     def lookup_batch(self) -> int:

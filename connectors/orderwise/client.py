@@ -15,6 +15,8 @@ from connectors.orderwise.dialect import (
     CANCEL,
     CREATE,
     EXPORT,
+    FIND_BATCH,
+    POST_BATCH,
     RETURN,
     SCOPE,
     SYSTEM,
@@ -23,6 +25,7 @@ from connectors.orderwise.dialect import (
 )
 from connectors.orderwise.local_time import time_of_fetching
 from connectors.orderwise.payloads import (
+    BatchDocument,
     CancelDocument,
     CreatedOrder,
     DespatchRow,
@@ -168,6 +171,30 @@ class OrderWiseClient:
     def announce_return(self, body: Mapping[str, Any]) -> ReturnDocument:
         """POST a customer return; the same again gives what is there."""
         return self._post(RETURN, self._settings.paths.customer_return, body, ReturnDocument)
+
+    def post_batch(self, body: str, reference: str, count: int) -> BatchDocument:
+        """POST a financial batch as frozen; the same again gives what is there (contract 12.11).
+
+        An answer about another batch, or about part of this one, proves nothing: it is an unknown outcome.
+        """
+
+        def read(answer: Answer) -> BatchDocument:
+            document = one(BatchDocument, answer.body)
+            if folded(trimmed(document.batch_ref)) != folded(reference):
+                raise ValueError("the answer is about another batch")
+            if document.accepted not in (None, count):
+                raise ValueError("the answer is about part of the batch")
+            return document
+
+        path = self._settings.paths.financial_batch
+        call = Call(POST_BATCH, "POST", path, SCOPE, Lane.BULK, write=True, body=body.encode())
+        return self._exchange(call, read)
+
+    def batches(self, reference: str) -> tuple[BatchDocument, ...]:
+        """GET the financial batches under a reference."""
+        path = self._settings.paths.financial_batch
+        call = Call(FIND_BATCH, "GET", path, SCOPE, Lane.BULK, query=[("batch_ref", reference)])
+        return self._exchange(call, lambda answer: rows(BatchDocument, answer.body))
 
     def _post(self, operation: str, path: str, body: Mapping[str, Any], model: type[Row]) -> Row:
         content = compact_json(body).encode()

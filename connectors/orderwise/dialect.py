@@ -27,6 +27,7 @@ SCOPE = "installation"
 EXPORT = "export"
 """The first word of every operation that runs an export definition."""
 CREATE, CANCEL, RETURN = "create order", "cancel order", "announce return"
+POST_BATCH, FIND_BATCH = "post financial batch", "find financial batch"
 
 EXCERPT_CHARACTERS = 2_000
 """So much of an error's text is looked at (contract 11)."""
@@ -74,11 +75,7 @@ class OrderWiseDialect:
         if not isinstance(document, dict):
             return Refusal(code=None, excerpt="no details", enveloped=True)
         named = {str(name).lower(): value for name, value in document.items()}
-        fields = [
-            str(error.get("field") or error.get("Field") or "")
-            for error in named.get("errors") or ()
-            if isinstance(error, dict)
-        ]
+        fields = [_field_at_fault(error) for error in named.get("errors") or () if isinstance(error, dict)]
         return Refusal(
             code=None,
             excerpt=machine_words([field for field in fields if field]) or "no fields named",
@@ -94,7 +91,12 @@ class OrderWiseDialect:
             return TokenRefused("the token is not accepted", evidence)
         if status == 404 and refusal.enveloped and call.operation.startswith(EXPORT):
             return Misconfigured("there is no export definition with the configured id", evidence)
+        if status == 404 and refusal.enveloped and call.operation in (POST_BATCH, FIND_BATCH):
+            # Finding nothing is an empty list (contract 12.11): a 404 means that there is no such endpoint.
+            return Misconfigured("it takes no financial batches under orderwise.paths.financial_batch", evidence)
         if status == 409:
+            if call.operation == POST_BATCH:
+                return _batch_conflict(call, refusal, evidence)
             if call.operation == CANCEL:
                 shown = str(refusal.context.get("orderstatus") or "").strip()
                 return CancelRefused("the order is being processed", evidence, shown)
@@ -128,6 +130,26 @@ class OrderWiseDialect:
             refill_per_second=self._refill,
             retry_after=retry_after_header(answer) or timedelta(seconds=1),
         )
+
+
+def _field_at_fault(error: Mapping[str, Any]) -> str:
+    """Return the field that an entry of `errors[]` names, after the transaction of a batch that it belongs to."""
+    named = {str(name).lower(): value for name, value in error.items()}
+    parts = [named.get("transactionref"), named.get("field")]
+    return ":".join(str(part) for part in parts if part)
+
+
+def _batch_conflict(call: Call, refusal: Refusal, evidence: CallEvidence) -> VendorError | None:
+    """Tell the two conflicts of a batch apart; only their words do (contract 12.11).
+
+    Any other words mean that the reference is taken, which a look-up proves or disproves. A page proves nothing.
+    """
+    if not refusal.enveloped:
+        return None
+    words = str(refusal.context.get("message") or "").casefold()
+    if "period" in words and "closed" in words:
+        return NeedsPerson(_refused_text(call, refusal), evidence)
+    return AlreadyExists("OrderWise already holds this reference with different content", evidence)
 
 
 def is_page(answer: Answer) -> bool:

@@ -167,6 +167,15 @@ class ReturnDocument(Loose):
     return_status: Text = None
 
 
+class BatchDocument(Loose):
+    """A posted financial batch, as answered to the posting and as read back (contract 12.11)."""
+
+    batch_id: int
+    batch_ref: Text = None
+    batch_status: Text = None
+    accepted: Number = None
+
+
 class ReceiptRow(Loose):
     """One receipt of a return line (contract 12.10)."""
 

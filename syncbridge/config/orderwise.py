@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from syncbridge.config.orderwise_finance import FinanceSettings
 from syncbridge.config.section import (
     BaseUrl,
     Code2,
@@ -210,6 +211,7 @@ class OrderWiseSettings(Section):
     customer: CustomerSettings
     maps: Maps = Maps()
     capabilities: CapabilitySettings = CapabilitySettings()
+    finance: FinanceSettings = FinanceSettings()
     limits: FieldLimits = FieldLimits()
     lines_per_order: Positive = 500
     """Chosen; orders are never split to fit."""
@@ -286,6 +288,14 @@ class OrderWiseSettings(Section):
     def tax_rate_ids(self) -> dict[Decimal, int]:
         """Ids of tax rates by their value, so that 0.2 and 0.20 are one."""
         return {Decimal(rate): number for rate, number in self.maps.tax_rate.items()}
+
+    def ledger_account(self, shop: str) -> str:
+        """Return the account that a shop's postings go to, or an empty text where nobody configured one."""
+        for section in (self.finance, self.customer):
+            accounts = {key.casefold(): number for key, number in section.accounts.items()}
+            if number := accounts.get(shop.casefold(), section.account_number):
+                return number
+        return ""
 
     def sale_locations(self, warehouse_code: str) -> frozenset[int]:
         """The locations whose free stock is for sale under this warehouse code."""

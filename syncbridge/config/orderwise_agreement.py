@@ -17,11 +17,26 @@ def orderwise_faults(
     maps = orderwise.maps
     if orderwise.send_payments and not maps.payment_method:
         yield "orderwise.maps.payment_method: is empty while payments are sent: every paid order would wait for a person"
+    if orderwise.capabilities.financial != "off":
+        yield from _finance_faults(orderwise, scayle)
     seller: dict[int, str] = {}
     for place, merchant in merchants.items():
         if merchant.uses("orderwise"):
             yield from _warehouse_faults(f"merchants[{place}]", merchant, orderwise, seller)
             yield from _word_faults(f"merchants[{place}]", merchant, orderwise, scayle)
+
+
+def _finance_faults(orderwise: OrderWiseSettings, scayle: ScayleSettings | None) -> Iterator[str]:
+    finance = orderwise.finance
+    for kind in finance.types:
+        if kind not in finance.nominal:
+            yield f"orderwise.finance.nominal: {kind.value} is posted and has no code here"
+    if any(kind.is_claim for kind in finance.types):
+        for rate in sorted(set(orderwise.tax_rate_ids) - set(finance.tax_codes)):
+            yield f"orderwise.finance.tax_code: rate {rate} is in orderwise.maps.tax_rate and has no code here"
+    for shop in scayle.shops if scayle else ():
+        if not orderwise.ledger_account(shop.key):
+            yield f"orderwise.finance.accounts: shop {shop.key!r} has no account, and there is no account_number"
 
 
 def _warehouse_faults(

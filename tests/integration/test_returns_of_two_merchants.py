@@ -70,7 +70,8 @@ def test_an_order_of_two_back_ends_has_a_number_in_each(one: World) -> None:
     units = [*of(one, order_id, "scend")[:1], *of(one, order_id, "orderwise")[:1]]
     made = return_expect.announce(one.context, order_id, units, reason=ReturnReason.TOO_SMALL, actor="test").returns
     return_announce.run(one.context)
-    assert [(row.account.partition(":")[0], len(row.units)) for row in made] == [("orderwise", 1), ("scend", 1)]
+    # SCAYLE delegates to both at once, so which part is made first is open.
+    assert sorted((row.account.partition(":")[0], len(row.units)) for row in made) == [("orderwise", 1), ("scend", 1)]
     assert {row.state for row in writes(one, order_id, "return_announce")} == {"acknowledged"}
     ours = {row.account.partition(":")[0]: row.rma_number for row in made}
     assert ours["orderwise"] in str(erp_returns(one))

@@ -102,6 +102,7 @@ def test_the_example_loads_without_a_fault_and_names_every_key() -> None:
         configuration.orderwise.maps if configuration.orderwise else None,
         configuration.orderwise.export_ids if configuration.orderwise else None,
         configuration.orderwise.capabilities if configuration.orderwise else None,
+        configuration.orderwise.finance if configuration.orderwise else None,
         configuration.orderwise.limits if configuration.orderwise else None,
         configuration.orderwise.paths if configuration.orderwise else None,
         configuration.schedule,
@@ -460,6 +461,23 @@ def test_orderwise_stands_beside_scend(load_text: Load) -> None:
     assert "ow-word" not in text
 
 
+def test_financial_batches_need_a_code_for_everything_that_is_posted(
+    load_text: Load, faults_of: Callable[..., list[str]]
+) -> None:
+    for choice in ("api", "manual"):
+        posting = f"{WITH_ORDERWISE}[orderwise.capabilities]\nfinancial = '{choice}'\n"
+        text = f"{posting}[orderwise.finance]\ntax_code = {{ '0.20' = 'T1', '0' = 'T0' }}\nnominal = {{ sales_invoice = '4000' }}\n"
+        found = "\n".join(faults_of(text))
+        assert "orderwise.finance.nominal: sales_receipt is posted and has no code here" in found
+        assert "sales_invoice is posted" not in found
+        assert "orderwise.finance.tax_code: rate 0.05 is in orderwise.maps.tax_rate" in found
+        assert "orderwise.finance.accounts: shop 'nb' has no account" in found.replace("'NB'", "'nb'")
+    receipts = "types = ['sales_receipt']\nnominal = { sales_receipt = '1200' }\ntax_code = {}\naccount_number = 'SCAYLE-UK'\n"
+    orderwise = load_text(f"{posting}[orderwise.finance]\n{receipts}").orderwise
+    assert orderwise is not None
+    assert orderwise.ledger_account("nb") == "SCAYLE-UK"
+
+
 def test_without_a_merchant_on_it_orderwise_is_left_alone(load_text: Load) -> None:
     section = WITH_ORDERWISE[WITH_ORDERWISE.index("[orderwise]") :]
     without = load_text(MINIMAL + section, ORDERWISE_USERNAME=None, ORDERWISE_PASSWORD=None)
@@ -483,6 +501,11 @@ def test_without_a_merchant_on_it_orderwise_is_left_alone(load_text: Load) -> No
         (("session_id = 12", "session_id = 12\npaths = { cancel = '/c' }"), "must contain {order_id} once"),
         (("session_id = 12", "session_id = 12\npaths = { cancel = '{order_id}' }"), "must start with a slash"),
         (("[orderwise.maps]", "[orderwise.maps]\ntax_rate = { '0.2' = 1, '0.20' = 2 }"), "two entries are the same rate"),
+        (("[orderwise.maps]", "[orderwise.finance]\nnominal = { invoice = '4000' }\n[orderwise.maps]"), "orderwise.finance.nominal"),
+        (
+            ("[orderwise.maps]", "[orderwise.finance]\ntax_code = { '0' = 'A', '0.0' = 'B' }\n[orderwise.maps]"),
+            "two entries are the same rate",
+        ),
         (("[orderwise.maps]", "[orderwise.maps]\ntax_rate = { '20' = 1 }"), "orderwise.maps.tax_rate.20: "),
         (("[orderwise.maps]", "[orderwise.maps]\nstatus = { Ready = 'soon' }"), "orderwise.maps.status.Ready: "),
         (

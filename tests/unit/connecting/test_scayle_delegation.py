@@ -183,10 +183,10 @@ def test_five_thousand_units_are_read_quickly(
     item = delegation_document["items"][0]
     delegation_document["items"] = [{**item, "orderItemId": str(10_000 + number)} for number in range(5_000)]
     raw = json.dumps(delegation_document).encode()
-    started = time.process_time()
+    started = time.thread_time()
     delegation = parse_delegation(raw, "scend", scayle_settings)
     order = order_from_delegation(raw, scayle_settings)
-    assert time.process_time() - started < 1.0
+    assert time.thread_time() - started < 1.0
     assert len(delegation.units) == len(order.units) == 5_000
 
 
