@@ -42,7 +42,8 @@ class Refund:
 class Deal:
     """What was done for a wish. `order_id` None: the shop did not take the order.
 
-    `asked`: SCAYLE asked a merchant; `back`: units that were to come back, None before that is known.
+    `asked`: SCAYLE asked a merchant; `back`: units that were to come back, None before that is known; `kept`: units that SCAYLE
+    showed as shipped before the button was pressed, which no cancellation is about.
     """
 
     wish: Wish
@@ -50,6 +51,7 @@ class Deal:
     pressed: bool = False
     asked: bool = False
     back: int | None = None
+    kept: frozenset[int] = frozenset()
 
     @property
     def is_cancellation(self) -> bool:
@@ -91,7 +93,7 @@ def ending(deal: Deal, units: Sequence[ShopUnit]) -> str | None:
     """Say how a wish ended by the units of its order in SCAYLE; None while it is open."""
     wish = deal.wish
     if deal.is_cancellation:
-        mine = [unit for unit in units if unit.merchant in wish.merchants]
+        mine = [unit for unit in units if unit.merchant in wish.merchants and unit.item_id not in deal.kept]
         if not deal.pressed or not mine or not all(unit.status in CLOSED | RETURNED for unit in mine):
             return None
         back = sum(unit.status in RETURNED for unit in mine)

@@ -44,6 +44,7 @@ class _Act:
     placed_at: float = 0.0
     read_at: float = 0.0
     ended: bool = False
+    announced: int = 0
     announcing: Future[bool] | None = None
     sent: frozenset[str] = frozenset()
     """The merchants of whose parts nothing is open any more: customers hold, or refuse, their parcels."""
@@ -141,13 +142,15 @@ class Credits:
                 return
         elif time.monotonic() - act.placed_at < act.wish.after:
             return
+        units = read_units(vendors.scayle.call("GET", "/state", section="units", orderId=act.deal.order_id)["units"])
+        kept = frozenset(unit.item_id for unit in units if unit.status in SHIPPED)
         try:
             answer = vendors.scayle.call(
                 "POST", f"/orders/{act.deal.order_id}/cancel", {"merchants": list(act.wish.merchants)}
             )
         except ReplayRefused:
             return  # payment is not through yet: the button is not there
-        act.note(pressed=True, asked=bool(answer["cancellations"]))
+        act.note(pressed=True, asked=bool(answer["cancellations"]), kept=kept)
 
     def _follow(self, vendors: Vendors, service: ThreadPoolExecutor, act: _Act) -> None:
         dump = vendors.scayle.call("GET", "/state", section="units,shipments", orderId=act.deal.order_id)
@@ -164,6 +167,14 @@ class Credits:
     ) -> None:
         """Send goods back once all of their kind have left."""
         wish = act.wish
+        if act.announcing is not None:
+            # The goods may have come back, and be refunded, before the command that announced them has ended.
+            if act.announcing.done():
+                if act.announcing.result():
+                    act.note(back=act.announced)
+                else:
+                    act.announcing = None
+            return
         mine = [unit for unit in units if unit.merchant == wish.merchant and unit.sku == wish.sku]
         left = sorted(unit.item_id for unit in mine if unit.status in SHIPPED)
         if not left or any(unit.status in OPEN for unit in mine):
@@ -171,13 +182,8 @@ class Credits:
         if wish.deed is Deed.UNANNOUNCED:
             self._come_unannounced(vendors, act, left, shipments)
             return
-        if act.announcing is None:
-            act.announcing = service.submit(self._announce, act, left[: wish.units])
-        elif act.announcing.done():
-            if act.announcing.result():
-                act.note(back=len(left[: wish.units]))
-            else:
-                act.announcing = None
+        act.announced = len(left[: wish.units])
+        act.announcing = service.submit(self._announce, act, left[: wish.units])
 
     def _announce(self, act: _Act, units: list[int]) -> bool:
         """Do as customer service does; false where the command has to be tried again."""
