@@ -94,13 +94,14 @@ def meet(
             .where(cancellations.c.scope == scope)
             .values(asked=cancellations.c.asked + 1, last_asked_at=at, updated_at=at, expires_at=expires_at)
         )
-    found = connection.execute(select(cancellations).where(cancellations.c.scope == scope).with_for_update()).one()
+    query = select(cancellations).where(cancellations.c.scope == scope)
+    found = connection.execute(query.with_for_update(key_share=True)).one()
     return _cancellation(found), added is not None
 
 
 def by_id(connection: Connection, cancellation_id: int, *, lock: bool = False) -> Cancellation:
     query = select(cancellations).where(cancellations.c.id == cancellation_id)
-    return _cancellation(connection.execute(query.with_for_update() if lock else query).one())
+    return _cancellation(connection.execute(query.with_for_update(key_share=True) if lock else query).one())
 
 
 def by_scope(connection: Connection, scope: str) -> Cancellation | None:
@@ -122,7 +123,7 @@ def open_for_order(connection: Connection, order_id: int) -> list[Cancellation]:
         select(cancellations)
         .where(cancellations.c.order_id == order_id, cancellations.c.state.in_(_OPEN))
         .order_by(cancellations.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return [_cancellation(row) for row in rows]
 

@@ -88,8 +88,11 @@ LONGEST_REFERENCE_KEY = 200
 
 
 def lock_order(connection: Connection, order_id: int) -> None:
-    """Make whoever else changes which parts an order has wait until this transaction ends."""
-    connection.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
+    """Make whoever else changes which parts an order has wait until this transaction ends.
+
+    Its key stays free: others refer to the order with rows of their own while they hold what we want next.
+    """
+    connection.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update(key_share=True))
 
 
 def _name(connection: Connection, order_id: int, reference_key: str) -> None:

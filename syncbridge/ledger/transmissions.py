@@ -126,7 +126,7 @@ def claim_due(
     if order_id is not None:
         due = due.where(transmissions.c.order_id == order_id)
     if connection.dialect.name == "postgresql":
-        due = due.with_for_update(skip_locked=True)
+        due = due.with_for_update(skip_locked=True, key_share=True)
     lease = str(uuid.uuid4())
     rows = connection.execute(
         update(transmissions)
