@@ -13,7 +13,7 @@ VENV ?= .venv
 DEMO ?=
 BENCH ?=
 CHAOS ?=
-TESTS ?= tests
+TESTS ?=
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
@@ -65,8 +65,13 @@ chaos: setup-dev ## Kills, a lost Redis and faults of every kind while orders fl
 	@$(if $(findstring postgresql,$(CHAOS)),$(VENV)/bin/python tests/support/with_postgres.py) $(VENV)/bin/python -m syncbridge.sandbox.chaos $(CHAOS)
 
 test: setup-dev ## All tests, on SQLite, a real PostgreSQL and a real Redis that they bring themselves
+ifeq ($(strip $(TESTS)),)
+	@echo "==> all tests, as two halves side by side"
+	@$(VENV)/bin/python tests/support/side_by_side.py
+else
 	@echo "==> pytest $(TESTS)"
 	@$(VENV)/bin/python -m pytest $(TESTS)
+endif
 
 bench: setup-dev ## Measurements: a short set (about seven minutes), or one by name: BENCH="throughput --workers 2"
 ifeq ($(strip $(BENCH)),)

@@ -216,6 +216,7 @@ def _secrets(environment: Environment) -> list[str]:
         environment.console_users,
         environment.flower_basic_auth,
     )
-    return [
+    found = [
         secret.get_secret_value() for secret in (*singles, *environment.scend_webhook_secrets) if secret is not None
     ]
+    return [*found, *(user.password_hash for user in environment.users)]

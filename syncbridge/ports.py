@@ -244,7 +244,8 @@ class Capabilities:
     """What a back end can do for us. `cancel_lines`: single lines, not only whole orders, can be cancelled by API.
 
     Without `order_feed` nobody tells of changed orders: they are asked for one by one. Without `catalogue_feed` nobody tells
-    of a SKU that is discontinued: each is asked for by name, again after a while.
+    of a SKU that is discontinued: each is asked for by name, again after a while. With `receipt_lines` it names the order's line
+    of whatever came back: goods of an order without one are odd, and a person's.
     """
 
     cancel: Capability = Capability.API
@@ -252,6 +253,7 @@ class Capabilities:
     returns: Capability = Capability.API
     order_feed: bool = True
     catalogue_feed: bool = True
+    receipt_lines: bool = False
 
 
 class FulfilmentBackend(Protocol):

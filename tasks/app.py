@@ -14,8 +14,10 @@ from celery.signals import setup_logging, task_postrun, task_prerun, worker_proc
 
 from syncbridge import bootstrap
 from syncbridge.coordination.broker import transport_options
+from tasks.acknowledging import guard
 from tasks.schedule import beat_schedule
 
+guard()
 app = Celery("syncbridge", broker=bootstrap.broker_url(bootstrap.configuration().environment))
 app.conf.update(
     # Messages are hints: nothing is kept in results (a result backend makes a publish hang for 19 s without Redis).

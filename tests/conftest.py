@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import settings
+from migrated_ledger import migrated
 from postgres_server import PostgresServer
+from sqlalchemy.engine import make_url
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
 
@@ -101,17 +104,40 @@ def postgres_server_url() -> Iterator[str]:
         server.stop()
 
 
+@contextmanager
+def _database(server_url: str, template: str = "template1") -> Iterator[str]:
+    name = f"syncbridge_test_{os.getpid()}_{next(_numbers)}"
+    maintenance = server_url.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    base, _, options = server_url.partition("?")
+    try:
+        yield f"{base.rpartition('/')[0]}/{name}{f'?{options}' if options else ''}"
+    finally:
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
     """A fresh, empty PostgreSQL database."""
-    name = f"syncbridge_test_{os.getpid()}_{next(_numbers)}"
-    maintenance = postgres_server_url.replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    base, _, options = postgres_server_url.partition("?")
-    yield f"{base.rpartition('/')[0]}/{name}{f'?{options}' if options else ''}"
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with _database(postgres_server_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server_url: str) -> Iterator[str]:
+    """The name of a database at the newest schema, with nothing in it, to be copied."""
+    with _database(postgres_server_url) as url:
+        migrated(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def postgres_ledger_url(postgres_server_url: str, _postgres_template: str) -> Iterator[str]:
+    """A fresh PostgreSQL database at the newest schema."""
+    with _database(postgres_server_url, _postgres_template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -120,8 +146,22 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
 
 
+@pytest.fixture
+def sqlite_ledger_url(sqlite_url: str) -> str:
+    """A fresh SQLite database at the newest schema."""
+    migrated(sqlite_url)
+    return sqlite_url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, empty database, once on each engine."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database at the newest schema, once on each engine."""
+    url: str = request.getfixturevalue("sqlite_ledger_url" if request.param == "sqlite" else "postgres_ledger_url")
     return url

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connectors.http import Limits
 from connectors.orderwise import mapping, return_mapping
+from connectors.orderwise.change_feeds import ChangeFeeds
 from connectors.orderwise.checks import faults_of
 from connectors.orderwise.client import Fetched, OrderWiseClient, now
 from connectors.orderwise.decimal_json import read_json
 from connectors.orderwise.dialect import CANCEL, RETURN, SYSTEM, CancelRefused
-from connectors.orderwise.feeds import greatest_stamp, stretches
 from connectors.orderwise.finance import OrderWiseFinance
 from connectors.orderwise.lines import OrderLines
-from connectors.orderwise.local_time import local_text, milliseconds
+from connectors.orderwise.local_time import milliseconds
 from connectors.orderwise.order_body import compose_order
 from connectors.orderwise.payloads import ItemRow, OrderStatus, trimmed
+from connectors.orderwise.terms import capabilities_of, timing_of
 from connectors.orderwise.wishes import UnknownLine, cancel_body, frozen_cancel, frozen_return, return_body
 from syncbridge.config.orderwise import OrderWiseSettings, folded
 from syncbridge.domain.backend import (
@@ -34,12 +35,12 @@ from syncbridge.domain.backend import (
 from syncbridge.domain.errors import Busy, CallEvidence, NeedsPerson, NotFound, VendorError
 from syncbridge.domain.orders import Fault, FulfilmentRequest
 from syncbridge.domain.stock import StockRow
-from syncbridge.ports import BackendTiming, Breaker, Capabilities, Capability, FeedPage, Health, Lane, Quota
+from syncbridge.ports import BackendTiming, Breaker, Capabilities, FeedPage, Health, Lane, Quota
 
 LOOKUP_BATCH = 10
 """References looked up at once. OrderWise takes one a call; chosen so that a batch ends well within a lease."""
 READ_BACK_WITHIN_SECONDS = 5.0
-"""An order that took longer to create is left to the next look-up, so that the row's lease holds. Chosen."""
+"""An order that took longer to create or cancel is left to the next look-up, so that the row's lease holds. Chosen."""
 CATALOGUE_READ = "all"
 """The cursor of the catalogue: it is always read as a whole."""
 
@@ -66,9 +67,7 @@ class OrderWiseBackend:
         proxy: str | None = None,
     ) -> None:
         self._settings = settings
-        self._quota = quota
         self._clock = clock
-        self._may_be_ours = may_be_ours
         limits = Limits(
             connect_timeout_seconds=settings.connect_timeout_seconds,
             read_timeout_seconds=settings.read_timeout_seconds,
@@ -79,25 +78,9 @@ class OrderWiseBackend:
         self._client = OrderWiseClient(settings, username, password, quota, breaker, limits, clock)
         self._finance = OrderWiseFinance(settings, self._client)
         self._lines = OrderLines(lambda order_id: self._client.order_status(order_id, Lane.DESPATCHES))
-        self._timing = BackendTiming(
-            lookup_lag=timedelta(seconds=settings.lookup_lag_seconds),
-            landing=timedelta(seconds=settings.landing_seconds),
-            stock_lag=timedelta(seconds=settings.stock_lag_seconds),
-            # Whether it refuses a repeated number is unknown: it must never be relied on (contract 12.2).
-            unique_references=False,
-            feed_overlap=timedelta(seconds=settings.feed_overlap_seconds),
-            tracking_wait=timedelta(seconds=settings.tracking_wait_seconds),
-            import_timeout=settings.import_timeout,
-            reread=timedelta(hours=settings.reread_hours),
-        )
-        chosen = settings.capabilities
-        self._capabilities = Capabilities(
-            cancel=Capability(chosen.cancel),
-            cancel_lines=chosen.cancel == "api",
-            returns=Capability(chosen.returns),
-            order_feed=False,
-            catalogue_feed=False,
-        )
+        self._feeds = ChangeFeeds(settings, self._client, self._lines, clock, may_be_ours)
+        self._timing = timing_of(settings)
+        self._capabilities = capabilities_of(settings)
 
     @property
     def account(self) -> str:
@@ -181,65 +164,17 @@ class OrderWiseBackend:
         """Yield nothing: OrderWise lists no changed orders, each is asked for."""
         yield from ()
 
-    def despatches_changed(
-        self, cursor: str | None, since: datetime | None
-    ) -> Iterator[FeedPage[BackendDespatch]]:
+    def despatches_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendDespatch]]:
         """Yield changed despatches; raises CursorRefused for a cursor that is no time of OrderWise."""
-        settings = self._settings
-        for page in stretches(
-            settings,
-            "read despatch feed",
-            self._client.despatches,
-            lambda row: row.last_amended_at,
-            cursor,
-            since,
-            self._clock(),
-        ):
-            ours = [row for row in page.rows if self._may_be_ours(trimmed(row.customer_order_ref))]
-            rows = mapping.to_despatches(ours, page.fetched_at, settings, self._lines.number)
-            yield FeedPage(rows, page.cursor, page.last)
+        return self._feeds.despatches(cursor, since)
 
     def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[StockRow]]:
         """Yield changed stock; the whole of it without a cursor. A cursor that is no time is refused, and asks for the whole."""
-        settings = self._settings
-        if cursor is None and since is None:
-            yield self._stock_snapshot()
-            return
-        for page in stretches(
-            settings,
-            "read stock feed",
-            self._client.stock_changes,
-            lambda row: row.last_calculated_at,
-            cursor,
-            since,
-            self._clock(),
-            snapshot_needed=True,
-        ):
-            yield FeedPage(mapping.to_stock_rows(page.rows, page.fetched_at, settings), page.cursor, page.last)
-
-    def _stock_snapshot(self) -> FeedPage[StockRow]:
-        page = self._client.stock_snapshot()
-        start = local_text(page.started_at, self._settings.zone)
-        stamps = [row.last_calculated_at for row in page.value]
-        cursor = greatest_stamp(stamps) if stamps else start
-        return FeedPage(mapping.to_stock_rows(page.value, page.fetched_at, self._settings), cursor, last=True)
+        return self._feeds.stock(cursor, since)
 
     def returns_changed(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[BackendReturn]]:
         """Yield changed receipts, a return each; raises CursorRefused for a cursor that is no time of OrderWise."""
-        settings = self._settings
-        for page in stretches(
-            settings,
-            "read returned goods",
-            self._client.receipts,
-            lambda row: row.last_amended_at,
-            cursor,
-            since,
-            self._clock(),
-        ):
-            # Goods of no order at all may be ours.
-            ours = [row for row in page.rows if row.order_id is None or self._may_be_ours(trimmed(row.customer_order_ref))]
-            rows = return_mapping.to_returns(ours, page.fetched_at, settings, self._lines.number)
-            yield FeedPage(rows, page.cursor, page.last)
+        return self._feeds.returns(cursor, since)
 
     def products_changed(
         self, cursor: str | None, since: datetime | None
@@ -279,6 +214,7 @@ class OrderWiseBackend:
 
     def send_cancel(self, body: str) -> CancelAnswer:
         """Cancel an order, or lines of it; a refusal past the cut-off is an answer. Raises NotFound."""
+        started_at = time.monotonic()
         frozen = read_json(body.encode())
         ids: dict[int, tuple[int, str]] = {}
         if frozen["lines"]:
@@ -288,17 +224,24 @@ class OrderWiseBackend:
         except UnknownLine as error:
             raise NeedsPerson(f"OrderWise's order has no {error}", CallEvidence(SYSTEM, CANCEL)) from error
         except CancelRefused as error:
-            return CancelAnswer(CancelState.REFUSED, error.status, self._read_again(frozen))
-        return CancelAnswer(CancelState.CANCELLED, trimmed(answer.order_status), self._read_again(frozen))
+            return CancelAnswer(CancelState.REFUSED, error.status, self._read_again(frozen, started_at))
+        return CancelAnswer(CancelState.CANCELLED, trimmed(answer.order_status), self._read_again(frozen, started_at))
 
-    def _read_again(self, frozen: Mapping[str, str]) -> BackendOrder | None:
-        """Return the order as it is after a wish to cancel, or None: the answer stands without it."""
-        order_id = frozen["orderId"]
+    def _read_again(self, frozen: Mapping[str, str], started_at: float) -> BackendOrder | None:
+        """Return the order after a wish to cancel, with what else is live under its reference; None: neither is known.
+
+        After a slow answer it is left to the next look-up.
+        """
+        order_id, reference = int(frozen["orderId"]), frozen["reference"]
+        if time.monotonic() - started_at > READ_BACK_WITHIN_SECONDS:
+            return None
         try:
-            reading = self._client.order_status(order_id, brief=True)
+            rows = self._client.order_rows(reference, Lane.ORDERS, brief=True)
+            reading = self._client.order_status(str(order_id), brief=True)
         except (VendorError, Busy):
             return None
-        return self._order(int(order_id), frozen["reference"], reading)
+        copies = mapping.live_beside(order_id, rows, reference, self._settings)
+        return self._order(order_id, reference, reading, copies)
 
     def compose_return(self, request: ReturnRequest) -> str:
         return frozen_return(request, self._settings)
@@ -306,9 +249,9 @@ class OrderWiseBackend:
     def send_return(self, body: str) -> BackendReturn:
         """Announce a return; the same again gives what is there. Raises AlreadyExists, NotFound."""
         frozen = read_json(body.encode())
-        status = self._client.order_status(frozen["orderId"]).value
+        ids = OrderLines.ids(self._client.order_status(frozen["orderId"]).value)
         try:
-            sent = return_body(frozen, int(frozen["orderId"]), OrderLines.ids(status))
+            sent = return_body(frozen, int(frozen["orderId"]), ids)
         except UnknownLine as error:
             raise NeedsPerson(f"OrderWise's order has no {error}", CallEvidence(SYSTEM, RETURN)) from error
         answer = self._client.announce_return(sent)
@@ -335,15 +278,13 @@ class OrderWiseBackend:
 
     def health(self) -> Health:
         """Check that a token is given and that the interface answers with it."""
-        settings = self._settings
-        read = self._client.stock_locations()
+        settings, read = self._settings, self._client.stock_locations()
         known = {row.id if row.id is not None else row.stock_location_id for row in read.value}
         needed = {place for places in settings.sale_warehouses.values() for place in places}
         needed |= set(settings.maps.stock_location.values())
         missing = sorted(needed - known) if known - {None} else []
-        warnings = [f"it has no stock location {number}" for number in missing]
         return Health(
             detail=f"{settings.name}, session {settings.session_id}, {len(read.value)} stock locations",
             server_time=read.server_time,
-            warnings=tuple(warnings),
+            warnings=tuple(f"it has no stock location {number}" for number in missing),
         )

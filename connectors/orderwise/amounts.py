@@ -124,7 +124,9 @@ def amounts_of(
         fee_net = net_of(fee.gross_minor, rate) if fee.net_minor is None else fee.net_minor
         net_minor += fee_net
         if fee.category in settings.delivery_fees:
-            delivery_gross, delivery_net, delivery_rate = delivery_gross + fee.gross_minor, delivery_net + fee_net, rate
+            delivery_gross, delivery_net = delivery_gross + fee.gross_minor, delivery_net + fee_net
+            if fee.gross_minor or delivery_rate is None:
+                delivery_rate = rate
         elif fee.gross_minor:
             key = (settings.maps.surcharge[fee.category], False, rate)
             sums[key] = sums.get(key, 0) + fee.gross_minor
@@ -144,11 +146,14 @@ def amounts_of(
         delivery_net=_major(delivery_net, request.currency),
         delivery_rate=delivery_rate,
     )
-    return found, _gate(found, gross_minor, request)
+    return found, gate(found, gross_minor, request)
 
 
-def _gate(found: OrderAmounts, gross_minor: int, request: FulfilmentRequest) -> tuple[Fault, ...]:
-    """The penny gate: gross is exactly the shop's, and OrderWise would find that everything adds up."""
+def gate(found: OrderAmounts, gross_minor: int, request: FulfilmentRequest) -> tuple[Fault, ...]:
+    """The penny gate: gross is exactly the shop's, and OrderWise would find that everything adds up.
+
+    The difference has a name: an amount that is missing, a discount that is, or the rounding of many units' net prices.
+    """
     if request.totals is not None and request.totals.grand_minor != gross_minor:
         shop = _major(request.totals.grand_minor, request.currency)
         return (

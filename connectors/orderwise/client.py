@@ -118,10 +118,10 @@ class OrderWiseClient:
         )
         return self._exchange(call, read)
 
-    def order_rows(self, reference: str, lane: Lane) -> tuple[OrderRow, ...]:
+    def order_rows(self, reference: str, lane: Lane, *, brief: bool = False) -> tuple[OrderRow, ...]:
         """Run `order_lookup`: every order under a reference, in no promised order."""
         call = self._export("order_lookup", {"reference": reference}, lane)
-        return self._exchange(call, lambda answer: rows(OrderRow, answer.body))
+        return self._exchange(call, lambda answer: rows(OrderRow, answer.body), self._brief if brief else None)
 
     def order_status(self, order_id: str, lane: Lane = Lane.ORDERS, *, brief: bool = False) -> Fetched[OrderStatus]:
         """GET /sales/order/{id}/status with its lines. `brief` gives up early: other calls of the same task went before."""

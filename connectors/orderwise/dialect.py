@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from connectors.dialect import Answer, Call, Refusal, retry_after_header
-from connectors.orderwise.decimal_json import read_json
-from connectors.wire import machine_words
+from connectors.orderwise.refusals import read_refusal, refused_text
 from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.domain.errors import (
     AlreadyExists,
@@ -28,9 +25,6 @@ EXPORT = "export"
 """The first word of every operation that runs an export definition."""
 CREATE, CANCEL, RETURN = "create order", "cancel order", "announce return"
 POST_BATCH, FIND_BATCH = "post financial batch", "find financial batch"
-
-EXCERPT_CHARACTERS = 2_000
-"""So much of an error's text is looked at (contract 11)."""
 
 
 class TokenRefused(VendorError):
@@ -61,27 +55,7 @@ class OrderWiseDialect:
         return not 200 <= answer.status < 300
 
     def refusal(self, answer: Answer) -> Refusal:
-        """Read an error answer of any form: empty, a text, a JSON text, an object with `errors[]`, a page.
-
-        A page of HTML comes from the web server before OrderWise. Of the rest only names of fields go into the excerpt:
-        messages may quote what we sent.
-        """
-        if is_page(answer):
-            return Refusal(code=None, excerpt="an HTML page", enveloped=False)
-        try:
-            document = read_json(answer.body)
-        except ValueError:
-            return Refusal(code=None, excerpt=f"{len(answer.body)} bytes of text", enveloped=True)
-        if not isinstance(document, dict):
-            return Refusal(code=None, excerpt="no details", enveloped=True)
-        named = {str(name).lower(): value for name, value in document.items()}
-        fields = [_field_at_fault(error) for error in named.get("errors") or () if isinstance(error, dict)]
-        return Refusal(
-            code=None,
-            excerpt=machine_words([field for field in fields if field]) or "no fields named",
-            enveloped=True,
-            context=named,
-        )
+        return read_refusal(answer)
 
     def translate(
         self, call: Call, answer: Answer, refusal: Refusal, evidence: CallEvidence
@@ -103,7 +77,7 @@ class OrderWiseDialect:
             if call.operation in (CREATE, RETURN):
                 return AlreadyExists("OrderWise already holds this reference", evidence)
         if status in (400, 422):
-            return NeedsPerson(_refused_text(call, refusal), evidence)
+            return NeedsPerson(refused_text(call, refusal), evidence)
         return None
 
     def had_no_effect(self, answer: Answer, refusal: Refusal) -> bool:
@@ -132,13 +106,6 @@ class OrderWiseDialect:
         )
 
 
-def _field_at_fault(error: Mapping[str, Any]) -> str:
-    """Return the field that an entry of `errors[]` names, after the transaction of a batch that it belongs to."""
-    named = {str(name).lower(): value for name, value in error.items()}
-    parts = [named.get("transactionref"), named.get("field")]
-    return ":".join(str(part) for part in parts if part)
-
-
 def _batch_conflict(call: Call, refusal: Refusal, evidence: CallEvidence) -> VendorError | None:
     """Tell the two conflicts of a batch apart; only their words do (contract 12.11).
 
@@ -146,42 +113,8 @@ def _batch_conflict(call: Call, refusal: Refusal, evidence: CallEvidence) -> Ven
     """
     if not refusal.enveloped:
         return None
-    words = str(refusal.context.get("message") or "").casefold()
+    words = " ".join(refusal.context.get("texts", ())).casefold()
     if "period" in words and "closed" in words:
-        return NeedsPerson(_refused_text(call, refusal), evidence)
+        return NeedsPerson(refused_text(call, refusal), evidence)
     return AlreadyExists("OrderWise already holds this reference with different content", evidence)
 
-
-def is_page(answer: Answer) -> bool:
-    """Say whether a web server's page came instead of an answer of the interface."""
-    kind = answer.headers.get("Content-Type", "").lower()
-    return "html" in kind or answer.body.lstrip()[:1] == b"<"
-
-
-def _refused_text(call: Call, refusal: Refusal) -> str:
-    """Return why OrderWise refused, in its own words less everything that we sent in the address.
-
-    It has no error codes, so without its words nobody could tell an unknown session from an unknown variant.
-    """
-    message = refusal.context.get("message")
-    text = message if isinstance(message, str) else ""
-    text = text[:EXCERPT_CHARACTERS]
-    for value in sorted(_personal(call), key=len, reverse=True):
-        text = re.sub(re.escape(value), "...", text, flags=re.IGNORECASE)
-    text = re.sub(r"[^\s@]+@[^\s@]+", "...", text)
-    words = machine_words([" ".join(re.sub(r"[^A-Za-z0-9_.\[\]=: -]", " ", text).split())[:120]]) if text else ""
-    return f"it was refused: {words}" if words else "it was refused"
-
-
-def _personal(call: Call) -> Iterator[str]:
-    """Yield every text of the sent address, whole and word by word."""
-    if call.body is None:
-        return
-    try:
-        body = read_json(call.body)
-    except ValueError:
-        return
-    address: Any = body.get("customerDeliveryAddress") if isinstance(body, dict) else None
-    for value in address.values() if isinstance(address, dict) else ():
-        if isinstance(value, str):
-            yield from (word for word in (value, *value.split()) if len(word) > 1)

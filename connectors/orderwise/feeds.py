@@ -1,7 +1,8 @@
 """The one cursor rule of OrderWise's change feeds (OrderWise contract 11).
 
 The cursor is the greatest time of change that was stored, kept as the text that came. A run starts a little before it,
-goes on from the greatest value of each page, and ends with an empty page, so that replayed rows are the normal case.
+goes on from the greatest value of each page, and ends with an empty page, so that replayed rows are the normal case. A time
+that lies in the future is no cursor.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Generic, TypeVar
 from connectors.http import AnswerTooLarge
 from connectors.orderwise.client import Fetched
 from connectors.orderwise.dialect import SYSTEM
-from connectors.orderwise.local_time import overlap_start, read_local, smallest_since
+from connectors.orderwise.local_time import latest_by, local_text, overlap_start, read_local, smallest_since
 from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.domain.errors import CallEvidence, CursorRefused, RetryLater
 
@@ -69,8 +70,9 @@ def stretches(
             # Nothing, or again the rows of the asked time itself, by a filter that is not strict.
             yield Stretch((), page.fetched_at, position, last=True)
             return
-        start = greatest_stamp([stamp(row) for row in fresh])
-        position = greatest_stamp([position, start])
+        stamps = [stamp(row) for row in fresh]
+        start = greatest_stamp(stamps)
+        position = greatest_stamp([position, latest_by(stamps, settings.zone, page.fetched_at) or position])
         yield Stretch(fresh, page.fetched_at, position, last=False)
 
 
@@ -87,6 +89,10 @@ def _start(
         begin = since or now - timedelta(days=settings.first_read_days)
         text = smallest_since(begin, settings.zone, now)
         return text, text
+    ahead = timedelta(seconds=settings.clock_change_overlap_seconds)
+    if latest_by([cursor], settings.zone, now + ahead) is None:
+        # No hour that repeats explains it: it was stored before a wrong clock was noticed.
+        cursor = local_text(now, settings.zone)
     start = overlap_start(
         cursor,
         settings.zone,

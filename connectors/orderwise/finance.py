@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from connectors.orderwise.client import OrderWiseClient
 from connectors.orderwise.decimal_json import read_json
 from connectors.orderwise.dialect import FIND_BATCH, POST_BATCH, SYSTEM
@@ -42,14 +45,21 @@ class OrderWiseFinance:
         return compose_batch(batch, self._settings)
 
     def send_batch(self, body: str) -> PostedBatch:
-        """Post a frozen batch. Where a person posts, or nobody, nothing leaves and NeedsPerson says so."""
-        if self._capability is not Capability.API:
-            raise NeedsPerson(
-                f"orderwise.capabilities.financial is {self._capability.value}: no batch is sent by interface",
-                CallEvidence(SYSTEM, POST_BATCH),
-            )
+        """Post a frozen batch. Where a person posts, or nobody, nothing leaves: NeedsPerson says what they have to do."""
         frozen = read_json(body.encode())
+        if self._capability is not Capability.API:
+            raise NeedsPerson(self._not_sent(frozen), CallEvidence(SYSTEM, POST_BATCH))
         return _posted(self._client.post_batch(body, frozen["batchRef"], len(frozen["transactions"])))
+
+    def _not_sent(self, frozen: Mapping[str, Any]) -> str:
+        why = f"orderwise.capabilities.financial is {self._capability.value}"
+        if self._capability is Capability.OFF:
+            return f"{why}: nothing is posted to OrderWise"
+        totals = frozen["controlTotals"]
+        return (
+            f"{why}: enter batch {frozen['batchRef']} there by hand, {totals['count']} postings, {frozen['currency']} "
+            f"net {totals['net']}, tax {totals['tax']}, gross {totals['gross']}"
+        )
 
     def find_batch(self, reference: str) -> PostedBatch | None:
         """Return the batch under a reference, or None. Raises NeedsPerson if OrderWise has several."""

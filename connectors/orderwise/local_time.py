@@ -6,6 +6,7 @@ In autumn an hour of local time comes twice, and nothing in a value tells which 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,12 @@ def instant_of(text: str, zone: ZoneInfo, fetched_at: datetime) -> datetime:
     return max((one for one in readings if one <= fetched_at), default=readings[0])
 
 
+def past_instant_of(text: str, zone: ZoneInfo, fetched_at: datetime) -> datetime:
+    """Return the instant that a value stands for, and that of its fetching where it lies in the future: the date of a clock
+    that was wrong must not win over everything that comes before it."""
+    return min(instant_of(text, zone, fetched_at), fetched_at)
+
+
 def time_of_fetching(ours: datetime, theirs: datetime | None) -> datetime:
     """Return when an answer was made: by the server's clock where it tells, since that clock wrote the values.
 
@@ -48,6 +55,15 @@ def time_of_fetching(ours: datetime, theirs: datetime | None) -> datetime:
     if theirs is not None and abs(theirs - ours) <= _SAME_CLOCK:
         return theirs + timedelta(seconds=1)
     return ours
+
+
+def latest_by(stamps: Iterable[str], zone: ZoneInfo, fetched_at: datetime) -> str | None:
+    """Return the latest of local times that can have been written by the time of fetching, as the text that came, or None.
+
+    One from later was written by a clock that is wrong: as a cursor it would hide every change until then.
+    """
+    horizon = read_local(local_text(fetched_at + _SAME_CLOCK, zone))
+    return max((stamp for stamp in stamps if read_local(stamp) <= horizon), key=read_local, default=None)
 
 
 def milliseconds(instant: datetime) -> int:

@@ -1,4 +1,4 @@
-"""OrderWise's orders, despatches and stock in canonical words (OrderWise contract 12, partly assumed). Pure."""
+"""OrderWise's orders and despatches in canonical words (OrderWise contract 12, partly assumed). Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 
 from connectors.orderwise.client import Fetched
 from connectors.orderwise.decimal_json import compact_json, read_json
-from connectors.orderwise.local_time import instant_of, milliseconds
+from connectors.orderwise.local_time import milliseconds, past_instant_of
 from connectors.orderwise.payloads import (
     DespatchRow,
     OrderRow,
     OrderStatus,
     StatusLine,
-    StockRowDocument,
     texts,
     trimmed,
 )
@@ -32,7 +31,6 @@ from syncbridge.domain.backend import (
     ParcelLine,
 )
 from syncbridge.domain.orders import Fault
-from syncbridge.domain.stock import StockRow
 
 LineNumbers = Callable[[int, int], int | None]
 """Says which line of an order (its id) an order line id is; None where nobody knows."""
@@ -54,6 +52,21 @@ def chosen(rows: Iterable[OrderRow], reference: str, settings: OrderWiseSettings
     The lowest id that is not cancelled counts, else the lowest (contract 12.3). A credit or a quote under the same
     reference is no order, and what the database's comparison lets through beyond the reference is not ours.
     """
+    ours, live = _under(rows, reference, settings)
+    if not live:
+        return (ours[0] if ours else None), ()
+    return live[0], tuple(str(row.order_id) for row in live[1:])
+
+
+def live_beside(order_id: int, rows: Iterable[OrderRow], reference: str, settings: OrderWiseSettings) -> tuple[str, ...]:
+    """Return the ids of the live orders under a reference other than this one."""
+    return tuple(str(row.order_id) for row in _under(rows, reference, settings)[1] if row.order_id != order_id)
+
+
+def _under(
+    rows: Iterable[OrderRow], reference: str, settings: OrderWiseSettings
+) -> tuple[list[OrderRow], list[OrderRow]]:
+    """Return every order under a reference, lowest id first, and those of them that are not cancelled."""
     ours = sorted(
         (
             row
@@ -64,11 +77,7 @@ def chosen(rows: Iterable[OrderRow], reference: str, settings: OrderWiseSettings
         key=lambda row: row.order_id,
     )
     live = [row for row in ours if status_of(row.order_status, None, settings) is not FulfilmentStatus.CANCELLED]
-    if not ours:
-        return None, ()
-    if not live:
-        return ours[0], ()
-    return live[0], tuple(str(row.order_id) for row in live[1:])
+    return ours, live
 
 
 def status_of(text: str | None, sub_status: str | None, settings: OrderWiseSettings) -> FulfilmentStatus:
@@ -255,8 +264,8 @@ def _despatch(
         number=trimmed(first.despatch_number) or str(first.despatch_id),
         reference=trimmed(first.customer_order_ref),
         backend_order_id=str(first.order_id) if first.order_id is not None else "",
-        version=max(milliseconds(instant_of(row.last_amended_at, zone, fetched_at)) for row in rows),
-        despatched_at=instant_of(first.despatched_at, zone, fetched_at),
+        version=max(milliseconds(past_instant_of(row.last_amended_at, zone, fetched_at)) for row in rows),
+        despatched_at=past_instant_of(first.despatched_at, zone, fetched_at),
         carrier=next(iter(texts(row.courier_name for row in rows)), ""),
         parcels=tuple(
             Parcel(number, number, tuple(ParcelLine(line, sku, units_) for (line, sku), units_ in lines.items()))
@@ -274,43 +283,3 @@ def line_number(
     if order_id is None or order_line_id is None:
         return 0
     return numbers(order_id, order_line_id) or 0
-
-
-def to_stock_rows(
-    rows: Iterable[StockRowDocument], fetched_at: datetime, settings: OrderWiseSettings
-) -> tuple[StockRow, ...]:
-    """Sum free stock over the locations for sale, one row per SKU and warehouse code.
-
-    Raw figures are summed, below zero and in fractions too; the domain floors and clamps once. All locations of a variant
-    come together (contract 12.7), so a warehouse none of whose locations is among them has nothing for sale.
-    """
-    newest: dict[tuple[str, int], tuple[datetime, Decimal]] = {}
-    skus: dict[str, datetime] = {}
-    discontinued: set[str] = set()
-    zone = settings.zone
-    instants: dict[str, datetime] = {}
-    for row in rows:
-        sku, stamp = trimmed(row.variant_code), row.last_calculated_at
-        changed_at = instants.get(stamp) or instants.setdefault(stamp, instant_of(stamp, zone, fetched_at))
-        key = (sku, row.stock_location_id)
-        if key not in newest or changed_at >= newest[key][0]:
-            newest[key] = (changed_at, row.free_stock)
-        skus[sku] = max(skus.get(sku, changed_at), changed_at)
-        if row.discontinued:
-            discontinued.add(sku)
-    warehouses = settings.sale_warehouses
-    return tuple(
-        StockRow(
-            sku=sku,
-            warehouse_code=code,
-            available_for_sale=sum(
-                (newest[sku, place][1] for place in locations if (sku, place) in newest), Decimal(0)
-            ),
-            active=sku not in discontinued,
-            sequence=milliseconds(changed_at),
-            changed_at=changed_at,
-        )
-        for sku, changed_at in skus.items()
-        if sku
-        for code, locations in warehouses.items()
-    )

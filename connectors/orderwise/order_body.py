@@ -44,8 +44,8 @@ def compose_order(request: FulfilmentRequest, settings: OrderWiseSettings) -> st
         "deliveryNet": amounts.delivery_net,
         "deliveryTax": amounts.delivery_gross - amounts.delivery_net,
     }
-    if amounts.delivery_rate is not None:
-        header["deliveryTaxRateId"] = _rate_id(amounts.delivery_rate, settings)
+    if amounts.delivery_rate is not None and (rate := _rate_id(amounts.delivery_rate, settings)) is not None:
+        header["deliveryTaxRateId"] = rate
     if request.ordered_at is not None:
         header["orderDate"] = local_text(request.ordered_at, settings.zone)
     body: dict[str, Any] = {

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from connectors.orderwise.decimal_json import read_json
 from connectors.orderwise.local_time import read_local
-from connectors.wire import LENIENT, Wire
+from connectors.wire import LENIENT, Wire, unknown_value
 
 Text = Annotated[str | None, LENIENT]
 Number = Annotated[int | None, LENIENT]
@@ -37,6 +37,9 @@ OptionalUnits = Annotated[Decimal | None, LENIENT]
 class Loose(Wire):
     """An object whose names are matched without regard to case; `order_id` takes `orderId`, `orderID` and `OrderId`."""
 
+    left_out_where_null: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose null says that nothing is known: such an entry of a list is left out, and spoils no other."""
+
     @model_validator(mode="before")
     @classmethod
     def _without_case(cls, value: Any) -> Any:
@@ -49,6 +52,17 @@ class Loose(Wire):
                 found[field] = member
         return found
 
+    @classmethod
+    def says_nothing(cls, entry: Any) -> bool:
+        """Say whether an entry of a list is one to leave out; said once for each field."""
+        if not cls.left_out_where_null or not isinstance(entry, dict):
+            return False
+        for name, member in entry.items():
+            if member is None and (field := _field_of(cls, name)) in cls.left_out_where_null:
+                unknown_value(f"orderwise.{cls.__name__}.{field}", "null")
+                return True
+        return False
+
 
 @lru_cache(maxsize=1_000)
 def _field_of(model: type[Loose], name: str) -> str | None:
@@ -57,10 +71,15 @@ def _field_of(model: type[Loose], name: str) -> str | None:
     return next((field for field in model.model_fields if field.replace("_", "") == wanted), None)
 
 
-class CreatedOrder(Loose):
-    """The answer to a create; without an order id the order waits for its import (contract 12.2)."""
+def _id_or_none(number: Any) -> Any:
+    return None if number == 0 else number
 
-    order_id: Number = None
+
+class CreatedOrder(Loose):
+    """The answer to a create; without an order id the order waits for its import (contract 12.2). 0 is how some servers
+    write an id that is not there yet."""
+
+    order_id: Annotated[int | None, BeforeValidator(_id_or_none), LENIENT] = None
     order_number: Text = None
     ecommerce_order_number: Text = None
 
@@ -92,7 +111,7 @@ class OrderStatus(Loose):
     ecommerce_order_number: Text = None
     order_status: Text = None
     sub_status: Text = None
-    lines: tuple[StatusLine, ...] = ()
+    lines: Annotated[tuple[StatusLine, ...], BeforeValidator(lambda lines: lines if lines is not None else ())] = ()
 
 
 class DespatchRow(Loose):
@@ -115,8 +134,11 @@ class DespatchRow(Loose):
 class StockRowDocument(Loose):
     """Stock of a variant at one location (contract 12.7). The figure is taken as it comes, below zero and in fractions.
 
-    `discontinued` is read where the SQL has it, as `item_by_code` does (`vas_discontinued_product`).
+    `discontinued` is read where the SQL has it, as `item_by_code` does (`vas_discontinued_product`). Of a variant that the
+    job has not run over yet nothing is known: the snapshot shows it as null.
     """
+
+    left_out_where_null = frozenset({"free_stock", "last_calculated_at"})
 
     variant_code: str
     stock_location_id: int
@@ -144,11 +166,6 @@ class LocationRow(Loose):
 
     id: Number = None
     stock_location_id: Number = None
-
-
-class CancelledLine(Loose):
-    order_line_id: Number = None
-    quantity_cancelled: OptionalUnits = None
 
 
 class CancelDocument(Loose):
@@ -222,7 +239,7 @@ def rows(model: type[Model], raw: bytes) -> tuple[Model, ...]:
         document = wrapped[0]
     if not isinstance(document, list):
         raise ValueError("is not a list")  # noqa: TRY004  # every unreadable answer is a ValueError
-    return tuple(model.model_validate(entry) for entry in document)
+    return tuple(model.model_validate(entry) for entry in document if not model.says_nothing(entry))
 
 
 def trimmed(text: str | None) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from connectors.orderwise.local_time import instant_of, milliseconds
+from connectors.orderwise.local_time import milliseconds, past_instant_of
 from connectors.orderwise.mapping import LineNumbers, line_number, units
 from connectors.orderwise.payloads import ReceiptRow, texts, trimmed
 from connectors.wire import machine_words, unknown_value
-from syncbridge.config.orderwise import DISPOSITIONS, OrderWiseSettings, folded
+from syncbridge.config.orderwise import OrderWiseSettings, folded
+from syncbridge.config.orderwise_words import DISPOSITIONS
 from syncbridge.domain.backend import BackendReturn, Condition, Disposition, ReceiptLine, ReturnStatus
 
 
@@ -31,8 +32,8 @@ def _return(
     settings: OrderWiseSettings,
     numbers: LineNumbers,
 ) -> BackendReturn:
-    newest = max(rows, key=lambda row: instant_of(row.last_amended_at, settings.zone, fetched_at))
-    changed_at = instant_of(newest.last_amended_at, settings.zone, fetched_at)
+    newest = max(rows, key=lambda row: past_instant_of(row.last_amended_at, settings.zone, fetched_at))
+    changed_at = past_instant_of(newest.last_amended_at, settings.zone, fetched_at)
     rma = trimmed(newest.customer_return_ref)
     return BackendReturn(
         return_id=return_id,
@@ -60,7 +61,7 @@ def _receipt(
     refunds = folded(row.action or "") in {folded(one) for one in settings.refund_actions}
     return ReceiptLine(
         receipt_line_id=str(row.receipt_id),
-        received_at=instant_of(row.received_at, settings.zone, fetched_at),
+        received_at=past_instant_of(row.received_at, settings.zone, fetched_at),
         order_line_number=line_number(row.order_id, row.order_line_id, row.item_number, numbers) or None,
         sku=trimmed(row.variant_code),
         quantity=units(row.quantity_received, "orderwise.receipt.quantityReceived"),

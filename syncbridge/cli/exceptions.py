@@ -67,9 +67,12 @@ def list_exceptions(
         return
     now = datetime.now(UTC)
     table(
-        ("ID", "SEVERITY", "AGE", "OWNER", "ORDER", "WHAT"),
-        [(one.id, one.severity, _age(one, now), one.owner, one.order_id, f"{one.kind}: {one.cause}") for one in rows],
-        right=("ID", "ORDER"),
+        ("ID", "SEVERITY", "AGE", "OWNER", "ABOUT", "WHAT"),
+        [
+            (one.id, one.severity, _age(one, now), one.owner, one.order_id or one.subject, f"{one.kind}: {one.cause}")
+            for one in rows
+        ],
+        right=("ID",),
     )
     if more:
         note(f"There are more: --limit {most * 2}, or --group for one row per cause.")

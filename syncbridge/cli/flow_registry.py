@@ -184,7 +184,7 @@ def _reread(context: Context) -> Preview:
         span = backend.timing.reread
         rows.append((backend.account, "nothing" if span is None else instant(context.now() - span)))
     return Preview(
-        "Despatches and returns since then would be read again, and all stock with them:", ("account", "since"), tuple(rows)
+        "Despatches and returns since then would be read again, or since the last such run if that is longer ago, and all stock:", ("account", "since"), tuple(rows)
     )
 
 

@@ -7,15 +7,8 @@ from functools import partial
 
 from syncbridge.cli.output import clean, paragraph, say, table
 from syncbridge.reports.fact_wording import span
-from syncbridge.reports.return_lists import ReturnDossier, ReturnedUnitView
-
-_LINKS = {
-    "rma": "found by one of our RMA numbers",
-    "label": "found by the return label's code",
-    "tracking": "found by the tracking number it went out with",
-    "reference": "found by the order's reference",
-    "person": "a person said which order it is of",
-}
+from syncbridge.reports.return_lists import ReturnDossier
+from syncbridge.reports.return_wording import LINKS, refund, return_in_shop
 
 
 def print_return(found: ReturnDossier, zone: tzinfo, zone_name: str, now: datetime) -> None:
@@ -27,7 +20,7 @@ def print_return(found: ReturnDossier, zone: tzinfo, zone_name: str, now: dateti
     there = f"{head.backend_id}: {head.backend_status}" if head.backend_id else "not there yet"
     say(f"  in the back end {clean(there)}" + (f", announcement {found.announcement}" if found.announcement else ""))
     for text in (
-        _LINKS.get(found.linked_by, ""),
+        LINKS.get(found.linked_by, ""),
         f"under the number {clean(found.given_rma)}, which is none of ours" if found.given_rma else "",
         f"reference {clean(found.reference)}" if found.reference else "",
     ):
@@ -59,7 +52,10 @@ def print_return(found: ReturnDossier, zone: tzinfo, zone_name: str, now: dateti
         say("Units")
         table(
             ("UNIT", "SKU", "STATE", "PAID", "RETURN IN SCAYLE", "REFUND"),
-            [(one.order_item_id, one.sku, one.state, one.paid, _shown(one, zone), _refund(one, zone)) for one in found.units],
+            [
+                (one.order_item_id, one.sku, one.state, one.paid, return_in_shop(one, time), refund(one, time))
+                for one in found.units
+            ],
             right=("PAID",),
             indent=2,
         )
@@ -71,20 +67,6 @@ def print_return(found: ReturnDossier, zone: tzinfo, zone_name: str, now: dateti
             paragraph(clean(one.cause), 5)
             for step in one.steps:
                 paragraph(f"- {step}", 5)
-
-
-def _shown(unit: ReturnedUnitView, zone: tzinfo) -> str | None:
-    if unit.shown_at is not None:
-        return f"shown {_time(zone, unit.shown_at)}"
-    if unit.decision == "refused":
-        return "refused"
-    return unit.return_write or ("waits for a person" if unit.decision == "ask" else None)
-
-
-def _refund(unit: ReturnedUnitView, zone: tzinfo) -> str | None:
-    if unit.refunded_at is not None:
-        return f"shown {_time(zone, unit.refunded_at)} by {unit.refunded_by}"
-    return "not shown yet" if unit.shown_at is not None else None
 
 
 def _time(zone: tzinfo, instant: datetime | None) -> str:

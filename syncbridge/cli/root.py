@@ -6,6 +6,7 @@ import typer
 
 from syncbridge.cli import (
     config,
+    console,
     db,
     demo,
     doctor,
@@ -60,6 +61,7 @@ def _root(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
+app.add_typer(console.app, name="console")
 app.add_typer(db.app, name="db")
 app.add_typer(flow.app, name="flow")
 app.add_typer(orders.app, name="orders")

@@ -10,7 +10,7 @@ import typer
 from syncbridge.cli.failing import TROUBLE, trouble, wrong_use
 from syncbridge.cli.flow import carry_out
 from syncbridge.cli.options import DryRun, Json, Limit, rows_wanted
-from syncbridge.cli.output import as_json, note, plural, say
+from syncbridge.cli.output import as_json, clean, note, plural, say
 from syncbridge.cli.session import actor, context, reading
 
 if TYPE_CHECKING:
@@ -57,9 +57,11 @@ def diff(
     with context() as here:
         now = here.now()
         lines, origins = stock_view.lines(here, now, sku)
+        alike = [] if lines or sku is None else stock_view.alike(here, sku)
     if sku is not None and not lines:
+        meant = f" Is {' or '.join(alike)} meant?" if alike else ""
         trouble(
-            f"No stock of {sku!r} is known here. syncbridge stock diff --all shows what the back ends have told us."
+            f"No stock of {sku!r} is known here.{meant} syncbridge stock diff --all shows what the back ends have told us."
         )
     differing = sum(line.differs for line in lines)
     shown = lines if everything or sku is not None else [line for line in lines if line.differs]
@@ -105,21 +107,22 @@ def publish(dry_run: DryRun = False, limit: Limit = None, json: Json = False) ->
     if dry_run:
         _preview(rows_wanted(limit, json), json)
         return
+    from syncbridge.cli import stock_view
     from syncbridge.flows import stock_sync
 
     started = time.monotonic()
     with context(quiet=False) as here:
         summary = carry_out("stock publish", lambda: stock_sync.run(here)).as_dict()
+        origins = stock_view.sources(here)
     seconds = round(time.monotonic() - started, 3)
     if json:
         as_json({"dry_run": False, "seconds": seconds, "summary": summary})
     else:
         done = ", ".join(f"{name} {count:,}" for name, count in summary.items() if count)
         say(f"stock publish: {done or 'nothing to do'} ({seconds:.1f} s)")
-    if summary["held"]:
-        note(
-            "A mass change was held. Look at it: syncbridge stock diff. If it is right: syncbridge stock release ACCOUNT"
-        )
+    if summary["elsewhere"]:
+        note("Of each back end under elsewhere a worker is publishing just now, and goes on until nothing is left.")
+    _tell_held(origins)
     if summary["unknown"]:
         note("The shop refused some SKUs: syncbridge exceptions list --kind stock_refused")
     if summary["held"] or summary["unknown"]:
@@ -137,7 +140,9 @@ def release(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Let the next run publish a mass change that was held, after a look at it. It counts for one run.
+    """Let a mass change that was held be published, after a look at it.
+
+    It counts for what is held now, until all of it is written and an hour at most; what goes beyond it is held again.
 
     \b
     syncbridge stock diff
@@ -154,7 +159,7 @@ def release(
             wrong_use(f"There is no back end {account!r}. There are: {', '.join(accounts)}.")
         lines, origins = stock_view.lines(here, here.now(), None)
         held = any(one.held for one in origins if one.account == account)
-        waiting = sum(line.differs for line in lines if line.account == account)
+        waiting = sum(line.held for line in lines if line.account == account)
         done = held if dry_run else stock_hold.release(here, account, actor=actor(), reason=reason)
     if json:
         as_json({"account": account, "dry_run": dry_run, "released": done, "skus": waiting})
@@ -162,7 +167,8 @@ def release(
         say(f"Nothing of {account} is held.")
     else:
         say(
-            f"{account} {'would be' if dry_run else 'is'} released: the next run writes {plural(waiting, 'SKU')}."
+            f"{account} {'would be' if dry_run else 'is'} released: the next run writes {plural(waiting, 'SKU')}, "
+            "within an hour from now."
         )
 
 
@@ -170,7 +176,8 @@ def _tell_held(origins: list[Sources]) -> None:
     for one in origins:
         if one.held:
             note(
-                f"A mass change of {one.account} is held. If it is right: syncbridge stock release {one.account} --reason TEXT"
+                f"A mass change of {one.account} is held{': ' if one.held_for else ''}{clean(one.held_for)}. Look at it: "
+                f"syncbridge stock diff. If it is right: syncbridge stock release {one.account} --reason TEXT"
             )
 
 

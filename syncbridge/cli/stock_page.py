@@ -40,13 +40,14 @@ def print_terms(line: StockLine, now: datetime) -> None:
         if line.as_of
         else "never read to the end"
     )
+    changed = f"changed there {instant(line.changed_at)}" if line.changed_at else f"changed here {instant(line.moved_at)}"
     table(
         ("TERM", "UNITS", "FROM"),
         [
             (
                 "available for sale",
                 line.available,
-                f"{line.account}, {line.warehouse_code}, SKU {line.backend_sku}; {as_of}; moved {instant(line.moved_at)}",
+                f"{line.account}, {line.warehouse_code}, SKU {line.backend_sku}; {as_of}; {changed}",
             ),
             ("sold and not reserved there", -line.in_flight, "orders known here"),
             ("buffer", -line.buffer, f"merchants.buffers of {line.merchant}"),

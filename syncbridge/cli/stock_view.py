@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 
 from syncbridge.flows import stock_terms
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_observe import feed_name
+from syncbridge.flows.stock_places import Places
+from syncbridge.ledger import stock
 from syncbridge.ledger.engine import Connection
 from syncbridge.ports import FulfilmentBackend
 from syncbridge.reports import stock_levels
@@ -20,17 +21,35 @@ def lines(here: Context, now: datetime, sku: str | None) -> tuple[list[StockLine
     origins: list[Sources] = []
     with here.ledger.reading() as connection:
         for backend in here.backends.values():
-            source = stock_levels.sources(
-                connection,
-                backend.account,
-                feed=feed_name(backend),
-                lag=backend.timing.stock_lag,
-                known_orders=stock_terms.order_watermark(here, connection),
-            )
+            source = _source(here, connection, backend)
             origins.append(source)
             rules = _rules(here, connection, backend, source, now)
             found += stock_levels.stock_lines(connection, source, rules, now, sku=sku)
     return sorted(found, key=lambda line: (not line.differs, stock_levels.by_urgency(line))), origins
+
+
+def sources(here: Context) -> list[Sources]:
+    """Return from when every back end's figures are, and what is held."""
+    with here.ledger.reading() as connection:
+        return [_source(here, connection, backend) for backend in here.backends.values()]
+
+
+def alike(here: Context, sku: str) -> list[str]:
+    """Return the SKUs of the shop that differ from this text in capitals and spaces only."""
+    wanted = sku.strip().casefold()
+    with here.ledger.reading() as connection:
+        every = (one for backend in here.backends.values() for one in stock.levels(connection, backend.account))
+        return sorted({one.shop_sku for one in every if wanted in (one.shop_sku.casefold(), one.sku.casefold())})
+
+
+def _source(here: Context, connection: Connection, backend: FulfilmentBackend) -> Sources:
+    return stock_levels.sources(
+        connection,
+        backend.account,
+        feed=feed_name(backend),
+        lag=backend.timing.stock_lag,
+        known_orders=stock_terms.order_watermark(here, connection),
+    )
 
 
 def _rules(
@@ -42,9 +61,10 @@ def _rules(
         connection, backend.account, now, reserved_by=reserved_by, stamp=source.as_of or now
     )
     buffers, age = stock_terms.buffer_rules(here), now - (source.as_of or now)
+    places = Places(here, backend.account)
     return Rules(
-        explain=lambda level: stock_terms.terms_of(level, sales, buffers, age),
+        explain=lambda level: stock_terms.terms_of(places.seen(level) or level, sales, buffers, age),
         differs=stock_terms.has_to_be_written,
         in_hand=lambda level, terms: stock_terms.is_in_hand(level, terms, now),
-        is_configured=partial(stock_terms.is_configured, here),
+        is_configured=lambda level: places.seen(level) is not None,
     )

@@ -47,6 +47,8 @@ def warnings(
 def _of_environment(environment: Environment) -> Iterator[str]:
     if environment.database is None:
         yield "DATABASE_URL: not set: the ledger is a SQLite file, which serves one machine"
+    if environment.console_users is None:
+        yield "CONSOLE_USERS: not set: the console is off; syncbridge console user NAME makes an entry"
     if environment.redis is None:
         yield "REDIS_URL: not set: web, workers and beat need it (make demo brings a Redis of its own)"
     elif (environment.redis_url or "").startswith("rediss://") and "ssl_cert_reqs=none" in (environment.redis_url or ""):

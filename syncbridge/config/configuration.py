@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from syncbridge.config.console import ConsoleSettings
 from syncbridge.config.environment import Environment
 from syncbridge.config.merchants import MerchantSettings
 from syncbridge.config.operations import (
@@ -40,6 +41,7 @@ class Configuration:
     warnings: tuple[str, ...] = ()
     returns: ReturnSettings = field(default_factory=ReturnSettings)
     orderwise: OrderWiseSettings | None = None
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
 
     def merchant(self, key: str) -> MerchantSettings | None:
         """The merchant with this SCAYLE key, or None: nobody sells from an unknown one."""

@@ -24,6 +24,7 @@ def describe(configuration: Configuration) -> str:
         "returns": configuration.returns,
         "retention": configuration.retention,
         "owners": configuration.owners,
+        "console": configuration.console,
     }
     for name, section in sections.items():
         if section is not None:

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from syncbridge.domain.console_users import ConsoleUser, read_users
+
 SQLITE_FILE = "syncbridge.sqlite3"
 
 
@@ -82,6 +84,18 @@ class Environment(BaseModel):
             if not text.startswith("whsec_") or not key:
                 raise ValueError(f"secret {number} is not whsec_ followed by base64")
         return secrets
+
+    @field_validator("console_users")
+    @classmethod
+    def _users_are_readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_users(value.get_secret_value())
+        return value
+
+    @property
+    def users(self) -> tuple[ConsoleUser, ...]:
+        """Who may sign in to the console; empty while it is off."""
+        return () if self.console_users is None else read_users(self.console_users.get_secret_value())
 
     @property
     def database_url(self) -> str:

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from syncbridge.config.advice import warnings
 from syncbridge.config.agreement import merchant_faults, scend_faults, timing_faults
 from syncbridge.config.configuration import Configuration
+from syncbridge.config.console import ConsoleSettings
 from syncbridge.config.environment import Environment, default_state_dir
 from syncbridge.config.merchants import MerchantSettings
 from syncbridge.config.operations import (
@@ -31,7 +32,7 @@ from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import ConfigurationFaults
 
 STAND_IN_URL = "https://unknown.invalid"
-SECTIONS = ("scayle", "merchants", "scend", "orderwise", "schedule", "limits", "stock", "returns", "retention", "owners")
+SECTIONS = ("scayle", "merchants", "scend", "orderwise", "schedule", "limits", "stock", "returns", "retention", "owners", "console")
 
 ALWAYS_NEEDED = ("SCAYLE_ACCESS_TOKEN", "SCAYLE_INBOUND_USERNAME", "SCAYLE_INBOUND_PASSWORD")
 NEEDED_BY_BACKEND = {
@@ -70,6 +71,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
     returns = _section(ReturnSettings, document.get("returns", {}), "returns", faults)
     retention = _section(RetentionSettings, document.get("retention", {}), "retention", faults)
     owners = _section(OwnersSettings, document.get("owners", {}), "owners", faults)
+    console = _section(ConsoleSettings, document.get("console", {}), "console", faults)
 
     if document:
         faults += _missing_parts(document, backends)
@@ -96,6 +98,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
         or returns is None
         or retention is None
         or owners is None
+        or console is None
     ):
         raise ConfigurationFaults(faults)
     return Configuration(
@@ -110,6 +113,7 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
         returns=returns,
         retention=retention,
         owners=owners,
+        console=console,
         orderwise=orderwise if "orderwise" in backends else None,
         warnings=tuple(warnings(scayle, scend, orderwise, merchants, environment)),
     )

@@ -11,7 +11,7 @@ from decimal import Decimal
 from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from syncbridge.config.section import CurrencyCode, Name, Section
 from syncbridge.domain.stock import BufferRule
@@ -22,6 +22,9 @@ Backend = Literal["scend", "orderwise"]
 PLACEHOLDERS = frozenset({"shop", "country", "order_id", "merchant", "warehouse"})
 
 Code = Annotated[str, Field(min_length=1, max_length=64)]
+
+Kept = Annotated[int, Field(ge=0, le=1_000_000)]
+"""Units kept from the shop; a million is as good as all of them."""
 
 
 class WarehouseSettings(Section):
@@ -39,17 +42,23 @@ class FastMoverSettings(Section):
     from_per_minute: Annotated[Decimal, Field(gt=0)]
     """From which speed on. A SKU that sells slower gets nothing extra."""
     safety: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    floor: Annotated[int, Field(ge=0)] = 0
-    ceiling: Annotated[int, Field(ge=0)] = 100
+    floor: Kept = 0
+    ceiling: Kept = 100
     """The most that speed may keep from the shop."""
+
+    @model_validator(mode="after")
+    def _floor_is_below_the_ceiling(self) -> FastMoverSettings:
+        if self.floor > self.ceiling:
+            raise ValueError(f"floor ({self.floor}) must not be above ceiling ({self.ceiling})")
+        return self
 
 
 class BufferSettings(Section):
-    """Units kept back from the shop, per SCAYLE SKU: `skus` beats `patterns` (shell style) beats `default`."""
+    """Units kept back from the shop, per SCAYLE SKU: `skus` beats `patterns` (shell style, the first that fits) beats `default`."""
 
-    default: Annotated[int, Field(ge=0)] = 0
-    skus: dict[str, Annotated[int, Field(ge=0)]] = {}
-    patterns: dict[str, Annotated[int, Field(ge=0)]] = {}
+    default: Kept = 0
+    skus: dict[str, Kept] = {}
+    patterns: dict[str, Kept] = {}
     percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
     """Added on top: part of what the back end has available, rounded up."""
     fast_movers: FastMoverSettings | None = None

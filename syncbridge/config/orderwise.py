@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from syncbridge.config.orderwise_finance import FinanceSettings
+from syncbridge.config.orderwise_words import CONDITION_MAP, RETURN_STATUS_MAP, STATUS_MAP
 from syncbridge.config.section import (
     BaseUrl,
     Code2,
@@ -23,46 +24,13 @@ from syncbridge.config.section import (
     Seconds,
     Section,
 )
-from syncbridge.domain.backend import Condition, Disposition, FulfilmentStatus, ReturnStatus
+from syncbridge.domain.backend import Condition, FulfilmentStatus, ReturnStatus
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[int, Field(ge=0)]
 Choice = Literal["api", "manual", "off"]
 Rate = Annotated[str, Field(pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
 """A tax rate as a fraction, such as "0.2"."""
-
-STATUS_MAP: dict[str, FulfilmentStatus] = {
-    "Awaiting despatch": FulfilmentStatus.ACCEPTED,
-    "On hold": FulfilmentStatus.NEEDS_ATTENTION,
-    "Cancelled": FulfilmentStatus.CANCELLED,
-    "Partially despatched": FulfilmentStatus.PARTIALLY_DESPATCHED,
-    "Completed": FulfilmentStatus.DESPATCHED,
-    "Invoice Waiting to be Printed": FulfilmentStatus.DESPATCHED,
-}
-"""OrderWise's usual status texts in our words [12.4]. An installation can rename them."""
-
-RETURN_STATUS_MAP: dict[str, ReturnStatus] = {
-    "Awaiting goods": ReturnStatus.ANNOUNCED,
-    "Partially received": ReturnStatus.RECEIVING,
-    "Received": ReturnStatus.RECEIVED,
-    "Completed": ReturnStatus.RECEIVED,
-    "Cancelled": ReturnStatus.CANCELLED,
-}
-"""[12.9]"""
-
-CONDITION_MAP: dict[str, Condition] = {
-    "Resaleable": Condition.RESALEABLE,
-    "Damaged": Condition.DAMAGED,
-    "Scrap": Condition.UNSELLABLE,
-}
-"""[12.10]"""
-
-DISPOSITIONS: dict[Condition, Disposition] = {
-    Condition.RESALEABLE: Disposition.RESTOCK,
-    Condition.DAMAGED: Disposition.QUARANTINE,
-    Condition.UNSELLABLE: Disposition.SCRAP,
-}
-"""OrderWise names no place for returned goods; it follows from their condition. Chosen."""
 
 
 class ExportIds(Section):

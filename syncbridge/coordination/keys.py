@@ -7,6 +7,9 @@ from __future__ import annotations
 
 PREFIX = "syncbridge:"
 
+SIGN_IN = f"{PREFIX}sign-in"
+"""What the counters of sign-in attempts to the console begin with."""
+
 
 def quota(system: str, scope: str) -> str:
     """Where the shared token bucket of one vendor quota lives."""

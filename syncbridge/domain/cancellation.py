@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -79,11 +79,17 @@ class Cancellation:
         outcomes = tuple(sorted((*others, outcome), key=lambda one: one.part))
         return replace(self, outcomes=outcomes, state=_together(outcomes))
 
+    def expecting(self, parts: Mapping[int, Iterable[int]]) -> Cancellation:
+        """Return it with these parts among those that it waits for: it is decided only once all of them are.
 
-    def expecting(self, part_ids: Iterable[int]) -> Cancellation:
-        """Return it with these parts among those that it waits for: it is decided only once all of them are."""
+        Each comes with the units that are open when it is asked: they may leave before there is an answer.
+        """
         known = {one.part for one in self.outcomes}
-        asked = (PartOutcome(part, CancellationState.ASKED) for part in sorted(set(part_ids) - known))
+        asked = (
+            PartOutcome(part, CancellationState.ASKED, units=tuple(units))
+            for part, units in sorted(parts.items())
+            if part not in known
+        )
         outcomes = tuple(sorted((*self.outcomes, *asked), key=lambda one: one.part))
         return replace(self, outcomes=outcomes, state=_together(outcomes) if outcomes else self.state)
 

@@ -270,7 +270,8 @@ KINDS: dict[str, Kind] = {
             4 * _HOUR,
             (
                 "SCAYLE was told of the cancelled units as the merchant's cancellation, so they are not charged.",
-                "The other units are sent: tell the customer which, and that they may be sent back.",
+                "The other units are sent: tell the customer which, and that they may be sent back. Then resolve this.",
+                "It closes by itself if they are cancelled after all.",
             ),
         ),
         Kind(
@@ -293,6 +294,7 @@ KINDS: dict[str, Kind] = {
             (
                 "The evidence names the order reference and what is unclear: several orders, or an unknown warehouse.",
                 "Nothing was cancelled, and SCAYLE keeps asking. Mend it in SCAYLE or in [[merchants]] warehouses.",
+                "This closes by itself with the next question that is clear.",
                 "Or cancel by hand: syncbridge orders cancel ORDER --reason TEXT.",
             ),
         ),
@@ -429,7 +431,7 @@ KINDS: dict[str, Kind] = {
             24 * _HOUR,
             (
                 "The warehouse takes no announcements from syncbridge: enter the listed return there, under this RMA number.",
-                "Goods that come back under the number are refunded by themselves. Then resolve this.",
+                "This closes by itself once the warehouse shows it. Goods that come back under the number are refunded by themselves.",
             ),
         ),
         Kind(
@@ -468,12 +470,12 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "return_held",
-            "Goods came back without an announcement and are held for a look",
+            "Goods came back and are held for a look",
             Owner.CUSTOMER_SERVICE,
             Severity.NORMAL,
             24 * _HOUR,
             (
-                "No money has moved: several units could be meant, or the configuration holds such returns.",
+                "No money has moved: the cause says what is unclear, or that the configuration holds such returns.",
                 "Choose the units: syncbridge returns decide RECEIPT --unit ID --refund --reason TEXT, or --refuse.",
             ),
         ),
@@ -556,6 +558,7 @@ KINDS: dict[str, Kind] = {
                 "No money has moved. The condition and what the warehouse did with the goods are listed.",
                 "Refund: syncbridge returns decide RECEIPT --refund --reason TEXT.",
                 "Or not: syncbridge returns decide RECEIPT --refuse --reason TEXT.",
+                "This closes by itself if somebody returns the units in SCAYLE's panel.",
             ),
         ),
         Kind(
@@ -576,7 +579,7 @@ KINDS: dict[str, Kind] = {
             Severity.NORMAL,
             48 * _HOUR,
             (
-                "Nothing came under this RMA number in the time that the configuration allows (returns.overdue_days).",
+                "What is listed as missing did not come under this RMA number in the time that is allowed (returns.overdue_days).",
                 "Ask the customer, then resolve this; it closes by itself if the goods come.",
             ),
         ),

@@ -66,6 +66,23 @@ def mismatches(
     return tuple(found)
 
 
+def proven_units(refunds: Sequence[ShownRefund], returned: Mapping[int, int | None]) -> frozenset[int]:
+    """Return the units whose refund the shop's messages prove; `returned` is what each returned unit cost, None if unknown.
+
+    A message proves the units that it names. One that names none proves the only unit that was returned, or all of them
+    once the amounts add up to what all of them cost: 22.00 and 22.00 for two of 22.00.
+    """
+    named = {unit for refund in refunds for unit in refund.units}
+    if all(refund.units for refund in refunds):
+        return frozenset(named)
+    if len(returned) == 1:
+        return frozenset(named | returned.keys())
+    amounts, paid = [refund.amount_minor for refund in refunds], list(returned.values())
+    known = None not in amounts and None not in paid
+    adds_up = known and sum(one or 0 for one in amounts) == sum(one or 0 for one in paid)
+    return frozenset(returned if adds_up and named <= returned.keys() else named)
+
+
 def spread(amount_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
     """Spread an amount over parts by weight, to the penny: spread(100, (600, 400)) == (60, 40).
 

@@ -161,6 +161,7 @@ class Hindrance(StrEnum):
     NOT_DESPATCHED = "not_despatched"
     NO_RETURN_KEY = "no_return_key"
     AMBIGUOUS = "ambiguous"
+    NO_LINE = "no_line"
     UNANNOUNCED = "unannounced"
 
 

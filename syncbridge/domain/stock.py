@@ -71,9 +71,13 @@ class Terms:
         return units if self.ceiling is None else min(units, self.ceiling)
 
 
+MOST_UNITS = 1_000_000_000
+"""No shelf holds more: what a back end says beyond it is an error of its own, and must not break a run. Chosen."""
+
+
 def whole_units(raw: Decimal) -> int:
     """Return a raw figure as whole units that can be sold: floored, never below zero. -0.5 gives 0, 2.9 gives 2."""
-    return max(0, int(raw.to_integral_value(rounding=ROUND_FLOOR)))
+    return min(MOST_UNITS, max(0, int(raw.to_integral_value(rounding=ROUND_FLOOR))))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from syncbridge.domain.states import CancellationState
 from syncbridge.flows.context import Context
 from syncbridge.flows.intake import Sighting, take_in
 from syncbridge.ledger import cancellations, history, orders
-from syncbridge.ledger.exceptions import open_exception
+from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.exceptions import close_exceptions, open_exception
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,12 @@ def _in_shop(context: Context, cancellation: Cancellation) -> ShopOrder | None:
         return None
 
 
+def _clear(connection: Connection, cancellation: Cancellation, at: datetime) -> None:
+    """SCAYLE knows the order by now."""
+    subject = f"cancellation:{cancellation.id}"
+    close_exceptions(connection, subject, "cancellation_odd", at=at, resolution="SCAYLE knows the order")
+
+
 def _by_another_name(
     context: Context, cancellation: Cancellation, order: ShopOrder, at: datetime
 ) -> Cancellation | None:
@@ -85,6 +92,7 @@ def _by_another_name(
         parts = orders.parts_of_order(connection, order.order_id)
         concerned = [part.id for part in parts if cancellation.concerns(part.merchant, part.warehouse)]
         orders.want_cancelled(connection, concerned, at)
+        _clear(connection, cancellation, at)
         current = cancellations.by_id(connection, cancellation.id, lock=True)
         new = replace(current, order_id=order.order_id)
         cancellations.store(connection, current, new, at)
@@ -118,6 +126,7 @@ def _store(
     with context.ledger.work() as work:
         connection = work.connection
         cancellations.serialise(connection, f"order:{order.order_id}", f"key:{cancellation.reference_key}")
+        _clear(connection, cancellation, at)
         parts = orders.parts_of_order(connection, order.order_id)
         current = cancellations.by_id(connection, cancellation.id, lock=True)
         known = any(current.concerns(part.merchant, part.warehouse) for part in parts)
@@ -140,6 +149,7 @@ def _take_in(
     """Take in what the back end holds although the ledger does not know it; the push compares and adopts it."""
     log.warning("cancellation_of_unknown_order", order=order.order_id)
     with context.ledger.work() as work:
+        _clear(work.connection, cancellation, at)
         current = cancellations.by_id(work.connection, cancellation.id, lock=True)
         if current.order_id is None:
             cancellations.store(work.connection, current, replace(current, order_id=order.order_id), at)

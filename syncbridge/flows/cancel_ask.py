@@ -13,6 +13,7 @@ from syncbridge.flows import cancelling, status_pull
 from syncbridge.flows.cancel_concern import Concern, concern
 from syncbridge.flows.context import Context
 from syncbridge.flows.each_backend import each_backend
+from syncbridge.flows.feed import defect
 from syncbridge.flows.outward import run_writes
 from syncbridge.flows.write import (
     Found,
@@ -24,7 +25,8 @@ from syncbridge.flows.write import (
     Unwanted,
 )
 from syncbridge.ledger import cancellations, orders
-from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.engine import Connection, DatabaseAway
+from syncbridge.ledger.exceptions import close_exceptions
 from syncbridge.ledger.orders import Part
 from syncbridge.ledger.transmissions import Claim
 from syncbridge.ports import FulfilmentBackend
@@ -210,10 +212,25 @@ def _advance_all(context: Context) -> None:
     """Look at every undecided cancellation again: whatever kept it may be over."""
     with context.ledger.reading() as connection:
         waiting = cancellations.still_asked(connection, BATCH)
-    for number in waiting:
-        with context.ledger.work() as work:
-            cancelling.advance(context, work.connection, number, context.now())
-            work.commit()
+    go_on(context, waiting)
+
+
+def go_on(context: Context, numbers: Sequence[int]) -> None:
+    """Take cancellations a step further, each by itself; one that cannot be is told and stops no other."""
+    for number in numbers:
+        subject, at = f"cancellation:{number}", context.now()
+        try:
+            with context.ledger.work() as work:
+                cancelling.advance(context, work.connection, number, at)
+                close_exceptions(work.connection, subject, "defect", at=at, resolution="it went on")
+                work.commit()
+        except DatabaseAway:
+            raise
+        except Exception as error:  # noqa: BLE001  # one bad item never stops the batch
+            with context.ledger.work() as work:
+                cancellations.touch(work.connection, number, at)
+                defect(work.connection, subject, KIND, error, at)
+                work.commit()
 
 
 def _cancellation_id(claim: Claim) -> int | None:

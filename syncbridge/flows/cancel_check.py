@@ -51,7 +51,10 @@ def check(context: Context, cancellation: Cancellation) -> Cancellation:
                     about.units if about is not None else (), at, status=statuses[part.id],
                 )  # fmt: skip
         else:
-            passed = replace(current.expecting(concerned), tries=1)
+            places = orders.units_of_order(work.connection, parts[0].order_id) if parts else []
+            about_parts = [concern(current, part, places) for part in parts]
+            wished = {about.part.id: about.units for about in about_parts if about is not None}
+            passed = replace(current.expecting({part: wished.get(part, ()) for part in concerned}), tries=1)
             cancellations.store(work.connection, current, passed, at)
             current = passed
         work.commit()

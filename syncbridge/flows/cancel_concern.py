@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from syncbridge.domain.cancellation import Cancellation
+from syncbridge.domain.cancellation import Cancellation, Source
 from syncbridge.domain.states import UnitState
 from syncbridge.ledger.orders import Part, UnitPlace
 
@@ -40,6 +40,8 @@ def concern(cancellation: Cancellation, part: Part, places: Sequence[UnitPlace])
         ]
         if not wished and not any(one.order_item_id in listed for one in mine):
             return None
+    if not wished and cancellation.source is Source.OPERATOR and cancellation.outcome(part.id) is None:
+        return None  # all of it left, or was closed, before the person asked
     units = tuple(one.order_item_id for one in wished)
     stays = any(one.state is UnitState.OPEN and one.order_item_id not in units for one in mine)
     despatched = any(one.state in (UnitState.DESPATCHED, UnitState.RETURNED) for one in mine)

@@ -13,10 +13,10 @@ from syncbridge.domain.cancellation import Cancellation, PartOutcome, Source
 from syncbridge.domain.errors import NotFound
 from syncbridge.domain.orders import ShopOrder, ShopUnitState
 from syncbridge.domain.states import CancellationState
-from syncbridge.flows import cancelling
+from syncbridge.flows import cancel_ask
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.feed import defect
-from syncbridge.ledger import cancellations, history, orders
+from syncbridge.ledger import cancellations, history, late_cancellations, orders
 from syncbridge.ledger.engine import Connection, DatabaseAway
 from syncbridge.ledger.orders import Part
 
@@ -51,10 +51,7 @@ def learn(context: Context, seen: Sequence[ShopOrder], source: Source) -> int:
             with context.ledger.work() as work:
                 learnt = _learn_order(work.connection, order_id, units, source, context.now())
                 work.commit()
-            for number in learnt:
-                with context.ledger.work() as work:
-                    cancelling.advance(context, work.connection, number, context.now())
-                    work.commit()
+            cancel_ask.go_on(context, learnt)
         except DatabaseAway:
             raise
         except Exception as error:  # noqa: BLE001  # one bad item never stops the batch
@@ -105,7 +102,7 @@ def _widened(
         at=at,
     )
     if fresh:
-        expecting = cancellation.expecting([part.id])
+        expecting = cancellation.expecting({part.id: units})
         cancellations.store(connection, cancellation, expecting, at)
         return expecting
     wider = replace(
@@ -114,7 +111,7 @@ def _widened(
         outcomes=(),
         state=CancellationState.ASKED,
         tries=cancellation.tries + 1,
-    ).expecting([part.id])
+    ).expecting({part.id: units})
     cancellations.store(connection, cancellation, wider, at)
     return wider
 
@@ -127,4 +124,4 @@ def note_left(connection: Connection, part: Part, units: Sequence[int], at: date
         PartOutcome(part.id, CancellationState.REFUSED, "despatched", cancellation.units or ())
     )
     cancellations.store(connection, cancellation, refused, at)
-    cancellations.want_return(connection, refused, units, at)
+    late_cancellations.want_return(connection, refused, units, at)

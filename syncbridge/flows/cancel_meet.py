@@ -50,6 +50,7 @@ def _met(context: Context, merchant: MerchantSettings, call: CancellationCall, r
             _tell_unclear(connection, received.id, call, known, at)
             work.commit()
             return None
+        close_exceptions(connection, f"inbox:{received.id}", "cancellation_odd", at=at, resolution="it is clear now")
         order_id = known[0] if known else None
         earlier: list[Cancellation] = []
         if order_id is not None:

@@ -86,7 +86,7 @@ def run(
         )
         if not fresh and not cancellation.state.is_open:
             cancellation = ask_again(connection, cancellation, at)
-        open_parts = {one.part.id for one in about if one.units}
+        open_parts = {one.part.id: one.units for one in about if one.units}
         kept = tuple(one for one in cancellation.outcomes if one.part not in open_parts)
         expecting = replace(cancellation, outcomes=kept).expecting(open_parts)
         cancellations.store(connection, cancellation, expecting, at)
@@ -116,7 +116,8 @@ def _wish(
     order_id: int, merchant: str | None, units: Sequence[int], reason: str, at: datetime
 ) -> Cancellation:
     """Return the wish as it would be recorded; repeats of the same one meet the same row."""
-    named = ",".join(map(str, sorted(units)))
+    wanted = sorted(set(units))
+    named = ",".join(map(str, wanted))
     return Cancellation(
         id=0,
         scope=f"operator:{order_id}:{merchant or '*'}:{_short(named) or 'all'}",
@@ -125,7 +126,7 @@ def _wish(
         order_id=order_id,
         merchant=merchant or "",
         warehouses=(),
-        units=tuple(sorted(units)) or None,
+        units=tuple(wanted) or None,
         reason=reason,
         state=CancellationState.ASKED,
         outcomes=(),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from syncbridge.domain.cancellation import Cancellation, PartOutcome, Source
 from syncbridge.domain.states import CancellationState
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.ledger import cancellations, coming_back, history, orders, transmissions
+from syncbridge.ledger import cancellations, coming_back, history, late_cancellations, orders, transmissions
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 from syncbridge.ledger.orders import Part
@@ -33,14 +33,21 @@ def settle_part(
     status: str = "",
 ) -> Cancellation:
     """Note what a locked cancellation came to for one part, and do what follows from it; return it as it is now."""
+    known = cancellation.outcome(part.id)
+    if state is CancellationState.REFUSED and known is not None:
+        # What was open when it was asked may have left before the answer.
+        units = sorted({*units, *known.units})
     outcome = PartOutcome(part.id, state, status, tuple(units))
-    if cancellation.outcome(part.id) == outcome:
+    if known == outcome:
         return cancellation
     new = cancellation.with_outcome(outcome)
     why = cancellations.store(connection, cancellation, new, at)
     subject = f"fulfilment:{part.reference}"
     if state is CancellationState.CANCELLED:
         orders.cancel_units(connection, units, at)
+        if cancellation.source is Source.OPERATOR:
+            # Nobody waits for one answer about all of its parts.
+            tell_shop(connection, new, at, at)
         history.record(
             connection, part.order_id, part.account, "units_cancelled", at=at, subject=part.reference,
             units=list(units), asked_by=cancellation.source.value,
@@ -90,7 +97,7 @@ def _not_cancelled(
         # What the shop closed by itself is no unit of a parcel any more: its despatch is met as surplus goods.
         # What left before the question, and SCAYLE does not show as shipped yet, it asked about as well.
         left = coming_back.unshown_units(connection, part.id) if cancellation.source is Source.CALL else ()
-        cancellations.want_return(connection, cancellation, [*units, *left], at)
+        late_cancellations.want_return(connection, cancellation, [*units, *left], at)
 
 
 def _decided(context: Context, connection: Connection, cancellation: Cancellation, at: datetime) -> None:
@@ -98,6 +105,10 @@ def _decided(context: Context, connection: Connection, cancellation: Cancellatio
     if cancellation.source.is_the_shops or cancellation.order_id is None:
         return
     if cancellation.state is CancellationState.CANCELLED:
+        others = cancellations.of_order(connection, cancellation.order_id)
+        if all(one.state is not CancellationState.MIXED for one in others):
+            subject = f"order:{cancellation.order_id}"
+            close_exceptions(connection, subject, "cancellation_mixed", at=at, resolution="the rest was cancelled too")
         wait = timedelta(0)
         if cancellation.source is Source.CALL:
             # The shop learns it by the answer to its call. Where it never came for it, the write finds that out.
@@ -155,7 +166,7 @@ def tell_shop(connection: Connection, cancellation: Cancellation, at: datetime, 
 def ask_again(connection: Connection, cancellation: Cancellation, at: datetime) -> Cancellation:
     """Open a locked, refused cancellation anew: the back end's state is no longer the one that refused it."""
     kept = tuple(one for one in cancellation.outcomes if one.state is CancellationState.CANCELLED)
-    open_again = [one.part for one in cancellation.outcomes if one.state is not CancellationState.CANCELLED]
+    open_again = {one.part: one.units for one in cancellation.outcomes if one.state is not CancellationState.CANCELLED}
     new = replace(cancellation, state=CancellationState.ASKED, outcomes=kept, tries=cancellation.tries + 1)
     if open_again:
         new = new.expecting(open_again)
@@ -166,3 +177,14 @@ def ask_again(connection: Connection, cancellation: Cancellation, at: datetime) 
             was=cancellation.state.value, why=why,
         )  # fmt: skip
     return new
+
+
+def left_all_the_same(connection: Connection, part: Part, units: Sequence[int], at: datetime) -> None:
+    """Note that cancelled units left, so that a return is announced for them."""
+    for cancellation in reversed(cancellations.of_order(connection, part.order_id)):
+        if not cancellation.concerns(part.merchant, part.warehouse):
+            continue
+        mine = units if cancellation.units is None else [one for one in units if one in cancellation.units]
+        if mine:
+            late_cancellations.want_return(connection, cancellation, mine, at)
+            return

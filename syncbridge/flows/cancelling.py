@@ -6,7 +6,7 @@ cancellation itself is locked, so that transactions never wait for each other in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -258,7 +258,9 @@ def meet_new_parts(
         ]
         orders.want_cancelled(connection, [part.id for part in parts], at)
         if parts and not early and cancellation.tries:
-            waiting = cancellation.expecting(part.id for part in parts)
+            places = orders.units_of_order(connection, order_id)
+            abouts = [concern(cancellation, part, places) for part in parts]
+            waiting = cancellation.expecting({about.part.id: about.units for about in abouts if about is not None})
             cancellations.store(connection, cancellation, waiting, at)
             cancellation = waiting
         places = orders.units_of_order(connection, order_id)
@@ -290,14 +292,3 @@ def stop_resurfaced(context: Context, connection: Connection, part: Part, at: da
     )
     if added is not None:
         context.doorbell.ring("cancel_ask", part.account)
-
-
-def left_all_the_same(connection: Connection, part: Part, units: Sequence[int], at: datetime) -> None:
-    """Note that cancelled units left, so that a return is announced for them."""
-    for cancellation in reversed(cancellations.of_order(connection, part.order_id)):
-        if not cancellation.concerns(part.merchant, part.warehouse):
-            continue
-        mine = units if cancellation.units is None else [one for one in units if one in cancellation.units]
-        if mine:
-            cancellations.want_return(connection, cancellation, mine, at)
-            return

@@ -48,7 +48,10 @@ class Context:
 
     def backend_named(self, account: str) -> FulfilmentBackend:
         """Return the back end with this account name; raises KeyError for one that is not configured any more."""
-        return next(backend for backend in self.backends.values() if backend.account == account)
+        for backend in self.backends.values():
+            if backend.account == account:
+                return backend
+        raise KeyError(account)
 
     def merchant(self, key: str) -> MerchantSettings | None:
         return self.configuration.merchant(key)

@@ -13,7 +13,7 @@ from typing import Any
 from syncbridge.domain.backend import BackendDespatch, Parcel, ParcelLine
 from syncbridge.domain.despatching import added_since, allocate, not_heard_of
 from syncbridge.domain.states import SendState
-from syncbridge.flows import cancelling
+from syncbridge.flows import cancel_outcome
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.despatch_troubles import late_tracking, wrong_goods
 from syncbridge.flows.each_backend import each_backend
@@ -119,7 +119,7 @@ def _bound(connection: Connection, row: int, part: Part, despatch: BackendDespat
         resurfaced(connection, part, at, despatch=despatch.despatch_id, tracking=tracking)
         units = [one.order_item_id for one in orders.units_of_order(connection, part.order_id)
                  if one.fulfilment_order_id == part.id]
-        cancelling.left_all_the_same(connection, part, units, at)
+        cancel_outcome.left_all_the_same(connection, part, units, at)
         return False
     if part.state is not SendState.ACKNOWLEDGED and is_open(connection, "order_conflict", subject):
         return False

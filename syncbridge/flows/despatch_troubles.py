@@ -6,7 +6,7 @@ from datetime import datetime
 
 from syncbridge.domain.backend import BackendDespatch
 from syncbridge.domain.despatching import OpenLine, WrongGoods
-from syncbridge.flows import cancelling
+from syncbridge.flows import cancel_outcome
 from syncbridge.ledger import orders
 from syncbridge.ledger.despatches import Told
 from syncbridge.ledger.engine import Connection
@@ -115,5 +115,5 @@ def _cancelled_that_left(
             units += here[: one.surplus]
             gone[one.line_number] = here[one.surplus :]
     if units:
-        cancelling.left_all_the_same(connection, part, units, at)
+        cancel_outcome.left_all_the_same(connection, part, units, at)
     return found

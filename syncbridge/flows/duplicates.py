@@ -1,7 +1,8 @@
 """An order that a back end holds more than once: one stays live, a person is told, and the copies are cancelled.
 
 Copies come from others, or from a request that landed long after we gave it up. The one with the lowest id counts; each
-other one is an outward write of its own, recorded before anything is asked of the back end.
+other one is an outward write of its own, recorded before anything is asked of the back end. Where the order itself was
+cancelled, none of them counts any more.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from syncbridge.domain.backend import BackendOrder, CancelState, CancelWish
+from syncbridge.domain.backend import BackendOrder, CancelState, CancelWish, FulfilmentStatus
 from syncbridge.domain.errors import VendorError
 from syncbridge.flows.context import Context
 from syncbridge.flows.write import Found, Prepared, Renewed, Sighting, Trouble, Unwanted
-from syncbridge.ledger import history, transmissions
+from syncbridge.ledger import history, orders, transmissions
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
 from syncbridge.ledger.orders import Part
@@ -33,14 +34,17 @@ def note_copies(
         return
     subject = f"fulfilment:{part.reference}"
     told = is_open(connection, EXCEPTION, subject)
-    if not order.copies:
+    known = transmissions.keys_of(connection, part.id, KIND) if order.copies or told else frozenset()
+    copies = order.copies
+    if not copies and _is_left_over(connection, part, order, known):
+        copies = (order.backend_id,)
+    if not copies:
         if told:
             close_exceptions(connection, subject, EXCEPTION, at=at, resolution="the back end shows one live order")
             # A copy that could not be cancelled is live no more: its write finds that out.
             transmissions.look_soon(connection, part.id, KIND, at=at)
         return
-    known = transmissions.keys_of(connection, part.id, KIND)
-    fresh = [copy for copy in order.copies if _key(part.reference, copy) not in known]
+    fresh = [copy for copy in copies if _key(part.reference, copy) not in known]
     if told and not fresh:
         return
     open_exception(
@@ -49,7 +53,7 @@ def note_copies(
         subject,
         at=at,
         cause="more than one live order under one reference",
-        evidence={"reference": part.reference, "order": order.backend_id, "copies": sorted(order.copies)},
+        evidence={"reference": part.reference, "order": order.backend_id, "copies": sorted(copies)},
         order_id=part.order_id,
     )
     if backend.capabilities.cancel is not Capability.API:
@@ -67,6 +71,15 @@ def note_copies(
         )
     if fresh:
         context.doorbell.ring("order_push", part.account)
+
+
+def _is_left_over(connection: Connection, part: Part, order: BackendOrder, known: frozenset[str]) -> bool:
+    """Say whether what a back end shows is a copy that could not be cancelled, of an order that was."""
+    return (
+        _key(part.reference, order.backend_id) in known
+        and order.status is not FulfilmentStatus.CANCELLED
+        and not orders.open_units(connection, part.id)
+    )
 
 
 def _key(reference: str, copy: str) -> str:
@@ -105,11 +118,18 @@ class CopyCancelWrite:
 
     def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
         found = self._backend.find_orders([_reference(claim)]).get(_reference(claim))
-        if found is None or _copy(claim) not in found.copies:
+        if found is None or not (_copy(claim) in found.copies or self._is_unwanted(claim, found)):
             # It may have become the one that counts: the other was cancelled by somebody.
             return Unwanted("it is no copy of a live order any more")
         wish = CancelWish(_reference(claim), _copy(claim), f"a copy of {found.backend_id}")
         return Prepared(self._backend.compose_cancel(wish))
+
+    def _is_unwanted(self, claim: Claim, found: BackendOrder) -> bool:
+        """Say whether a copy is all that is left there of an order of which nobody waits for anything any more."""
+        if claim.fulfilment_order_id is None or _copy(claim) != found.backend_id:
+            return False
+        with self._context.ledger.reading() as connection:
+            return not orders.open_units(connection, claim.fulfilment_order_id)
 
     def renew(self, claim: Claim) -> Unwanted | Renewed | Trouble | None:
         """A copy stays a copy."""
@@ -131,9 +151,12 @@ class CopyCancelWrite:
         history.record(
             connection, claim.order_id, claim.target, "copy_cancelled", at=at, subject=claim.key
         )
-        close_exceptions(
-            connection, self.subject(claim), EXCEPTION, at=at, resolution="the back end shows it as live no more"
-        )
+        gone = "the back end shows it as live no more"
+        close_exceptions(connection, self.subject(claim), EXCEPTION, at=at, resolution=gone)
+        assert claim.fulfilment_order_id is not None
+        if not orders.open_units(connection, claim.fulfilment_order_id):
+            # The order is finished there, so nobody asks about it any more; another copy has an exception of its own.
+            close_exceptions(connection, f"fulfilment:{_reference(claim)}", EXCEPTION, at=at, resolution=gone)
 
     def subject(self, claim: Claim) -> str:
         return f"copy:{claim.key}"[:128]

@@ -202,9 +202,9 @@ def _note_orders(context: Context, orders: Iterable[ShopOrder]) -> None:
     for order in orders:
         if order.confirmed_at is None:
             continue
-        fresh = context.now() - order.confirmed_at < grace and not order.cancelled
+        fresh = context.now() - order.confirmed_at < grace
         for unit in order.units:
-            if unit.state in (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE):
+            if order.cancelled or unit.state in (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE):
                 gone.append(unit.order_item_id)
             elif fresh and unit.state is ShopUnitState.OPEN and (sold := _sold(context, order, unit)) is not None:
                 seen.append(sold)

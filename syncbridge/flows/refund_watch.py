@@ -6,12 +6,12 @@ SCAYLE computes and pays refunds. A unit that it shows as returned is a booking;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from syncbridge.domain.backend import WebhookEvent
 from syncbridge.domain.orders import ShopOrder, ShopUnitState
-from syncbridge.domain.refunds import ShownRefund, mismatches
+from syncbridge.domain.refunds import ShownRefund, mismatches, proven_units
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.ledger import history, orders, receipts, refunds, transmissions
 from syncbridge.ledger.engine import Connection
@@ -65,6 +65,8 @@ def keep(context: Context, event: WebhookEvent) -> None:
 def note_shop(context: Context, connection: Connection, order: ShopOrder) -> None:
     """Note the returns and refunds of an order that SCAYLE shows, and check the amounts; inside the caller's transaction."""
     at = context.now()
+    # Who matches goods to this order's units has the same rows in other turns.
+    orders.lock_order(connection, order.order_id)
     returned = {unit.order_item_id: unit.paid_minor for unit in order.units if unit.state is ShopUnitState.RETURNED}
     known = orders.orders_of_units(connection, returned)
     ours = {unit: paid for unit, paid in returned.items() if known.get(unit) == order.order_id}
@@ -74,28 +76,29 @@ def note_shop(context: Context, connection: Connection, order: ShopOrder) -> Non
     if transmissions.look_at_parked(connection, receipts.writes_of(connection, fresh), at=at):
         # Somebody returned there what our own message was refused for.
         context.doorbell.ring("return_push")
+    for subject in refunds.answered(connection, fresh):
+        close_exceptions(
+            connection, subject, "return_decision", at=at, resolution="SCAYLE shows its units as returned"
+        )
     if without_goods:
         history.record(
             connection, order.order_id, SHOP, "returned_without_goods", at=at, units=without_goods
         )
     told = refunds.of_order(connection, order.order_id)
-    _acknowledge(connection, order, frozenset(ours), told, at)
+    _acknowledge(connection, order, ours, told, at)
     _check(connection, order, told, at)
     refunds.checked(connection, order.order_id, at)
     refunds.looked(connection, order.order_id, at)
 
 
 def _acknowledge(
-    connection: Connection, order: ShopOrder, shown: frozenset[int], told: Sequence[ShownRefund], at: datetime
+    connection: Connection, order: ShopOrder, shown: Mapping[int, int | None], told: Sequence[ShownRefund], at: datetime
 ) -> None:
-    """Note whose refund is proven. "Partially refunded", or a refund without units, proves one only where there is one."""
-    by_message = {unit for refund in told for unit in refund.units}
-    if len(shown) == 1 and any(not refund.units for refund in told):
-        by_message |= shown
-    done = refunds.acknowledge(connection, by_message, "message", at)
+    """Note whose refund is proven. "Partially refunded" proves one only where there is one."""
+    done = refunds.acknowledge(connection, proven_units(told, shown), "message", at)
     whole = order.billing_status == _ALL_REFUNDED
     if whole or (order.billing_status == _SOME_REFUNDED and len(shown) == 1):
-        done += refunds.acknowledge(connection, shown, "billing", at)
+        done += refunds.acknowledge(connection, shown.keys(), "billing", at)
     for unit in done:
         close_exceptions(
             connection, f"unit:{unit}", "refund_overdue", at=at, resolution="SCAYLE shows the refund"

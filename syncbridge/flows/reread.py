@@ -6,11 +6,25 @@ from its beginning, by the next stock run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from syncbridge.domain.errors import Busy, VendorError
 from syncbridge.flows import despatch_pull, return_pull
 from syncbridge.flows.context import Context
 from syncbridge.flows.each_backend import each_backend
 from syncbridge.ledger import feeds
+from syncbridge.ledger.feeds import CursorMoved, Position
 from syncbridge.ports import FulfilmentBackend
+
+log = structlog.get_logger(__name__)
+
+Step = Callable[[Context, FulfilmentBackend, datetime], int]
+
+_READ = "read"
+"""Marks a step that an unfinished run has done, so that its next try does not begin again with it."""
 
 
 def run(context: Context) -> dict[str, int]:
@@ -25,13 +39,68 @@ def run(context: Context) -> dict[str, int]:
 
 
 def _again(context: Context, backend: FulfilmentBackend) -> int:
-    span = backend.timing.reread
-    if span is None:
+    """Take every step of a back end, whatever another one meets; raises the first trouble after the last of them."""
+    if backend.timing.reread is None:
         return 0
-    since = context.now() - span
-    count = despatch_pull.pull_again(context, backend, since)
-    count += return_pull.pull_again(context, backend, since)
+    count = 0
+    trouble: VendorError | Busy | None = None
+    for step in _STEPS:
+        try:
+            count += _take(context, backend, step)
+        except (VendorError, Busy) as error:
+            log.warning("reread_held_up", account=backend.account, step=step, error=type(error).__name__)
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+    for step in _STEPS:
+        _note(context, backend, step, None)
+    return count
+
+
+def _take(context: Context, backend: FulfilmentBackend, step: str) -> int:
+    """Take one step, unless this run's earlier try has done it.
+
+    It reaches back as far as timing says, and to where the last one began if that is longer ago, with the feed's overlap: a
+    day on which nothing could be read leaves no gap, nor does what was filed while the last one was under way.
+    """
+    timing, began = backend.timing, context.now()
+    assert timing.reread is not None
+    with context.ledger.reading() as connection:
+        known = feeds.position(connection, _name(backend, step))
+    since = began - timing.reread
+    if known.read_to is not None:
+        if known.value == _READ and began - known.read_to < timing.reread / 2:
+            return 0
+        since = min(since, known.read_to - timing.feed_overlap)
+    count = _STEPS[step](context, backend, since)
+    _note(context, backend, step, _READ, began)
+    return count
+
+
+def _note(context: Context, backend: FulfilmentBackend, step: str, mark: str | None, began: datetime | None = None) -> None:
+    name = _name(backend, step)
+    with context.ledger.work() as work:
+        known = feeds.position(work.connection, name)
+        try:
+            feeds.move(work.connection, name, known, Position(mark, began or known.read_to), at=context.now())
+        except CursorMoved:
+            return
+        work.commit()
+
+
+def _name(backend: FulfilmentBackend, step: str) -> str:
+    return f"reread {step}:{backend.account}"
+
+
+def _stock(context: Context, backend: FulfilmentBackend, _since: datetime) -> int:
     with context.ledger.work() as work:
         feeds.start_over(work.connection, f"stock:{backend.account}", at=context.now())
         work.commit()
-    return count
+    return 0
+
+
+_STEPS: dict[str, Step] = {
+    "despatches": despatch_pull.pull_again,
+    "returns": return_pull.pull_again,
+    "stock": _stock,
+}

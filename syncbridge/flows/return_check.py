@@ -9,12 +9,14 @@ from datetime import timedelta
 
 import structlog
 
-from syncbridge.domain.errors import Busy, NotFound, VendorError
-from syncbridge.flows import refund_watch, return_settle
+from syncbridge.domain.errors import Busy, Misconfigured, NotFound, OutcomeUnknown, RetryLater
+from syncbridge.domain.returns import ReturnState
+from syncbridge.flows import refund_watch, return_expect, return_settle
 from syncbridge.flows.context import Context
+from syncbridge.flows.feed import defect
 from syncbridge.ledger import receipts, refunds, returns
-from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.exceptions import is_open, open_exception
+from syncbridge.ledger.engine import Connection, DatabaseAway
+from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception, open_subjects
 from syncbridge.ledger.refunds import OpenEnd
 
 log = structlog.get_logger(__name__)
@@ -42,24 +44,37 @@ def _look(context: Context) -> int:
     with context.ledger.reading() as connection:
         wanted = refunds.unchecked_orders(connection, ORDERS_READ)
         wanted += refunds.to_look_at(connection, context.now() - LOOK_AGAIN, ORDERS_READ)
+        chosen = {f"return_check:order:{order_id}": order_id for order_id in list(dict.fromkeys(wanted))[:ORDERS_READ]}
+        troubled = open_subjects(connection, "defect", list(chosen))
     read = 0
-    for order_id in list(dict.fromkeys(wanted))[:ORDERS_READ]:
+    for subject, order_id in chosen.items():
+        trouble: Exception | None = None
         try:
             refund_watch.look(context, order_id)
             read += 1
-        except NotFound:
-            _looked(context, order_id)
-        except (VendorError, Busy) as error:
+        except (RetryLater, OutcomeUnknown, Misconfigured, Busy) as error:
             log.info("return_check_waits", order=order_id, error=type(error).__name__)
             break
+        except DatabaseAway:
+            raise
+        except Exception as error:  # noqa: BLE001  # one bad item never stops the batch
+            trouble = error
+        if trouble is not None or subject in troubled:
+            _looked(context, order_id, subject, trouble)
     return read
 
 
-def _looked(context: Context, order_id: int) -> None:
-    """An order that SCAYLE no longer has keeps nobody else waiting."""
+def _looked(context: Context, order_id: int, subject: str, trouble: Exception | None) -> None:
+    """Keep an order that could not be looked at from holding up the others: tell of it, unless SCAYLE just has it no more."""
+    at = context.now()
     with context.ledger.work() as work:
-        refunds.looked(work.connection, order_id, context.now())
-        refunds.checked(work.connection, order_id, context.now())
+        refunds.looked(work.connection, order_id, at)
+        if isinstance(trouble, NotFound):
+            refunds.checked(work.connection, order_id, at)
+        elif trouble is not None:
+            defect(work.connection, subject, "return_check", trouble, at)
+        if trouble is None or isinstance(trouble, NotFound):
+            close_exceptions(work.connection, subject, "defect", at=at, resolution="it could be looked at")
         work.commit()
 
 
@@ -75,8 +90,13 @@ def _overdue(context: Context) -> int:
                 "return_overdue",
                 f"return:{one.rma_number}",
                 at=at,
-                cause=f"nothing arrived in {days} days",
-                evidence={"rma": one.rma_number, "source": one.source.value, "units": list(one.units)},
+                cause=f"not all arrived in {days} days" if one.state is ReturnState.ARRIVED else f"nothing arrived in {days} days",
+                evidence={
+                    "rma": one.rma_number,
+                    "source": one.source.value,
+                    "units": list(one.units),
+                    "missing": return_expect.missing(work.connection, one),
+                },
                 order_id=one.order_id,
             )
             work.commit()

@@ -9,7 +9,7 @@ from datetime import datetime
 from syncbridge.domain.returns import Decision, Match, ReceiptState
 from syncbridge.flows import refund_watch, return_settle
 from syncbridge.flows.context import Context
-from syncbridge.ledger import audit, coming_back, orders, receipts, returns
+from syncbridge.ledger import audit, coming_back, orders, receipts, return_links, returns
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions
 from syncbridge.ledger.receipts import Receipt
@@ -148,7 +148,7 @@ def _on_part_of(connection: Connection, one: Return, units: Sequence[int], at: d
     if one.fulfilment_order_id is not None:
         raise NotDecidable("the units are of another delivery than the return")
     part = orders.part_of(connection, part_id)
-    returns.link(connection, one.id, part.id, part.order_id, "person", None, at)
+    return_links.link(connection, one.id, part.id, part.order_id, "person", None, at)
     return returns.by_id(connection, one.id)
 
 

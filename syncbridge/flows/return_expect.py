@@ -6,18 +6,22 @@ so that a cancellation that came too late has its return ready when the parcel i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from syncbridge.domain.backend import ReturnLine
 from syncbridge.domain.returns import OPEN_RETURNS, ReturnReason, ReturnSource, ReturnState
 from syncbridge.domain.states import UnitState
 from syncbridge.flows.context import Context
-from syncbridge.ledger import audit, cancellations, coming_back, history, orders, returns, transmissions
+from syncbridge.flows.feed import defect
+from syncbridge.ledger import audit, coming_back, history, late_cancellations, orders, returns, transmissions
 from syncbridge.ledger.coming_back import LineOfUnit
-from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.exceptions import open_exception
+from syncbridge.ledger.engine import Connection, DatabaseAway
+from syncbridge.ledger.exceptions import close_exceptions, open_exception
+from syncbridge.ledger.late_cancellations import WaitingReturn
 from syncbridge.ledger.returns import Return
 from syncbridge.ports import Capability
 
@@ -41,23 +45,45 @@ class Announced:
 def take_up_cancellations(context: Context) -> int:
     """Expect the goods of every cancellation that came too late; return how many cancellations that were."""
     with context.ledger.reading() as connection:
-        late = cancellations.waiting_for_return(connection, _BATCH)
-    for one in late:
-        at = context.now()
+        late = late_cancellations.waiting_for_return(connection, _BATCH)
+    return sum(
+        _isolated(context, f"order:{one.order_id}", partial(_take_up, context, one)) for one in late
+    )
+
+
+def _take_up(context: Context, late: WaitingReturn, connection: Connection, at: datetime) -> bool:
+    expect(
+        context,
+        connection,
+        late.order_id,
+        late.units,
+        source=ReturnSource.TOO_LATE_CANCELLATION,
+        reason=ReturnReason.TOO_LATE_TO_CANCEL,
+        created_by="syncbridge",
+        at=at,
+    )
+    late_cancellations.return_announced(connection, late.id, late.units, at)
+    return True
+
+
+def _isolated(context: Context, subject: str, act: Callable[[Connection, datetime], bool]) -> bool:
+    """Commit what one item comes to where it says that it changed; one that fails is told and stops no other."""
+    about = f"return_expect:{subject}"
+    at = context.now()
+    try:
         with context.ledger.work() as work:
-            expect(
-                context,
-                work.connection,
-                one.order_id,
-                one.units,
-                source=ReturnSource.TOO_LATE_CANCELLATION,
-                reason=ReturnReason.TOO_LATE_TO_CANCEL,
-                created_by="syncbridge",
-                at=at,
-            )
-            cancellations.return_announced(work.connection, one.id, at)
+            changed = act(work.connection, at)
+            if changed:
+                close_exceptions(work.connection, about, "defect", at=at, resolution="it went through")
+                work.commit()
+    except DatabaseAway:
+        raise
+    except Exception as error:  # noqa: BLE001  # one bad item never stops the batch
+        with context.ledger.work() as work:
+            defect(work.connection, about, KIND, error, at)
             work.commit()
-    return len(late)
+        return False
+    return changed
 
 
 def expect(
@@ -76,6 +102,7 @@ def expect(
     Units that an open authorisation expects already, that came back, or that will never leave are left out. Units that have
     not left wait (see `release`).
     """
+    orders.lock_order(connection, order_id)
     wanted = set(units)
     already = [
         one
@@ -131,6 +158,7 @@ def announce(
     """Announce a return by hand; raises NotReturnable where one of the units cannot come back. Nothing is sent yet."""
     at = context.now()
     with context.ledger.work() as work:
+        orders.lock_order(work.connection, order_id)
         states = coming_back.states_of(work.connection, units)
         wrong = [f"{unit} is {states[unit]}" if unit in states else f"{unit} is not known" for unit in units
                  if states.get(unit) not in _AFLOAT]  # fmt: skip
@@ -167,14 +195,19 @@ def release(context: Context) -> int:
     """Announce what waited for its despatch, as far as it has left; return how many authorisations moved."""
     with context.ledger.reading() as connection:
         waiting = returns.waiting(connection, _BATCH)
-    moved = 0
-    for one in waiting:
-        with context.ledger.work() as work:
-            released = _release(context, work.connection, one, context.now())
-            if released[0].state is not ReturnState.WAITING:
-                work.commit()
-                moved += 1
-    return moved
+    return sum(_isolated(context, one.rma_number, partial(_moved, context, one)) for one in waiting)
+
+
+def _moved(context: Context, one: Return, connection: Connection, at: datetime) -> bool:
+    return _release(context, connection, one, at)[0].state is not ReturnState.WAITING
+
+
+def missing(connection: Connection, one: Return) -> dict[str, int]:
+    """Return how many units of each SKU were announced and did not come under this number."""
+    announced = Counter(row.sku for row in coming_back.lines_of_units(connection, one.units))
+    for (_line, sku), quantity in coming_back.received_by_line(connection, one.id).items():
+        announced[sku] -= quantity
+    return {sku: units for sku, units in announced.items() if units > 0}
 
 
 def _release(context: Context, connection: Connection, one: Return, at: datetime) -> list[Return]:
@@ -225,6 +258,8 @@ def _tell(context: Context, connection: Connection, one: Return, at: datetime) -
         )
     elif capability is Capability.MANUAL:
         rows = coming_back.lines_of_units(connection, one.units)
+        assert one.fulfilment_order_id is not None
+        part = orders.part_of(connection, one.fulfilment_order_id)
         open_exception(
             connection,
             "return_by_hand",
@@ -233,6 +268,9 @@ def _tell(context: Context, connection: Connection, one: Return, at: datetime) -
             cause=f"announce returns to {one.account} by hand",
             evidence={
                 "rma": one.rma_number,
+                "back_end": one.account,
+                "reference": part.reference,
+                "backend_id": part.backend_id or "",
                 "reason": one.reason,
                 "lines": [
                     {"line": line.order_line_number, "sku": line.sku, "quantity": line.quantity}

@@ -7,11 +7,12 @@ What cannot be matched moves no money; what only time can tell is tried again at
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import structlog
 
-from syncbridge.domain.errors import Busy, VendorError
+from syncbridge.domain.errors import Busy, NeedsPerson, NotFound, VendorError
 from syncbridge.domain.returns import (
     Arrival,
     Hindrance,
@@ -24,7 +25,7 @@ from syncbridge.flows import refund_watch
 from syncbridge.flows.context import Context
 from syncbridge.flows.feed import defect
 from syncbridge.flows.return_settle import settle, units_of
-from syncbridge.ledger import coming_back, orders, receipts, returns
+from syncbridge.ledger import coming_back, history, orders, receipts, return_links, returns
 from syncbridge.ledger.engine import Connection, DatabaseAway
 from syncbridge.ledger.receipts import Receipt
 from syncbridge.ledger.returns import Return
@@ -64,13 +65,18 @@ class _ShopOrders:
         self._away = False
 
     def seen(self, order_id: int) -> bool:
-        """Note what SCAYLE shows of an order's returns; false where it could not be asked, so that no refund may go."""
+        """Note what SCAYLE shows of an order's returns; false where it could not be asked, so that no refund may go.
+
+        Raises NotFound or NeedsPerson where it does not show the order at all.
+        """
         if not self._context.configuration.scayle.order_reading or order_id in self._read:
             return True
         if self._away:
             return False
         try:
             refund_watch.look(self._context, order_id)
+        except (NotFound, NeedsPerson):
+            raise
         except (VendorError, Busy) as error:
             log.info("return_match_waits", order=order_id, error=type(error).__name__)
             self._away = isinstance(error, Busy) or error.evidence.status is None
@@ -79,12 +85,51 @@ class _ShopOrders:
         return True
 
 
-def _one(context: Context, shop: _ShopOrders, receipt: Receipt) -> bool:
+def linked(context: Context, connection: Connection, one: Return, codes: Collection[str], at: datetime) -> Return:
+    """Find the order of goods that came without an announcement by codes that came with them; unchanged where none does."""
+    found = return_links.find_link(
+        connection, one.account, codes, by_guess=context.configuration.returns.unannounced == "match"
+    )
+    if found is None:
+        return one
+    return_links.link(connection, one.id, found.part_id, found.order_id, found.how, found.parcel, at)
+    history.record(
+        connection,
+        found.order_id,
+        one.account,
+        "return_without_announcement",
+        at=at,
+        subject=one.rma_number,
+        backend_id=one.backend_id,
+        found_by=found.how,
+    )
+    return returns.by_id(connection, one.id)
+
+
+def _known(context: Context, return_id: int) -> Return:
+    """Return a return, with its order where that has become known since its goods came."""
     with context.ledger.reading() as connection:
-        one = returns.by_id(connection, receipt.return_id)
+        one = returns.by_id(connection, return_id)
+    if one.fulfilment_order_id is not None or not one.codes:
+        return one
+    with context.ledger.work() as work:
+        one = linked(context, work.connection, one, one.codes, context.now())
+        work.commit()
+    return one
+
+
+def _one(context: Context, shop: _ShopOrders, receipt: Receipt) -> bool:
+    one = _known(context, receipt.return_id)
+    with context.ledger.reading() as connection:
         units = units_of(connection, one)
-    if one.order_id is not None and any(unit.returnable for unit in units) and not shop.seen(one.order_id):
-        return False
+    shown = True
+    if one.order_id is not None and any(unit.returnable for unit in units):
+        try:
+            if not shop.seen(one.order_id):
+                return False
+        except (NotFound, NeedsPerson) as error:
+            log.warning("return_not_shown", order=one.order_id, error=type(error).__name__)
+            shown = False
     with context.ledger.work() as work:
         connection = work.connection
         if one.order_id is not None:
@@ -93,7 +138,7 @@ def _one(context: Context, shop: _ShopOrders, receipt: Receipt) -> bool:
         if again is None or again.state is not ReceiptState.WAITING:
             return False
         at = context.now()
-        found = _match(context, connection, one, again)
+        found = _match(context, connection, one, again) if shown else Match((), again.left, Hindrance.NO_RETURN_KEY)
         settled = settle(context, connection, one, again, found, at)
         work.commit()
     return settled
@@ -107,6 +152,8 @@ def _match(context: Context, connection: Connection, one: Return, receipt: Recei
         by_guess = context.configuration.returns.unannounced == "match"
         held = bool(one.reference) and not by_guess
         return Match((), receipt.left, Hindrance.UNANNOUNCED if held else Hindrance.UNKNOWN_ORDER)
+    if receipt.order_line_number is None and context.backend_named(one.account).capabilities.receipt_lines:
+        return Match((), receipt.left, Hindrance.NO_LINE)
     arrival = Arrival(receipt.order_line_number, receipt.sku, receipt.left)
     if one.announced:
         most = _allowed(connection, one, receipt, units)

@@ -6,16 +6,15 @@ the goods. What is decided about them is `return_match`'s.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 
 from syncbridge.domain.backend import BackendReturn, ReturnStatus
 from syncbridge.domain.returns import ReturnReason, ReturnSource, ReturnState, codes_in
-from syncbridge.flows import return_match
+from syncbridge.flows import return_expect, return_match
 from syncbridge.flows.context import Context
 from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.feed import Store, follow, read_again, row_by_row
-from syncbridge.ledger import coming_back, history, receipts, returns
+from syncbridge.ledger import history, receipts, return_links, returns
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 from syncbridge.ledger.returns import Return
@@ -88,6 +87,9 @@ def note(context: Context, connection: Connection, account: str, seen: BackendRe
             backend_id=seen.return_id,
         )
     newer = returns.note(connection, one, seen, at)
+    if newer and one.announced and one.backend_id is None:
+        subject = f"return:{one.rma_number}"
+        close_exceptions(connection, subject, "return_by_hand", at=at, resolution="the warehouse shows it")
     one = _linked(context, connection, one, seen, at)
     came = [line for line in seen.receipts if line.quantity]
     if any(line.quantity < 0 for line in came):
@@ -111,9 +113,6 @@ def note(context: Context, connection: Connection, account: str, seen: BackendRe
             )
     if fresh:
         returns.arrived(connection, one.id, min(line.received_at for line in fresh), at)
-        close_exceptions(
-            connection, f"return:{one.rma_number}", "return_overdue", at=at, resolution="goods have arrived"
-        )
     if one.announced and (newer or fresh):
         _judge(connection, one, seen, at)
 
@@ -129,38 +128,26 @@ def _ours(connection: Connection, account: str, seen: BackendReturn) -> Return |
 
 def _linked(context: Context, connection: Connection, one: Return, seen: BackendReturn, at: datetime) -> Return:
     """Find the order of goods without an announcement: our number or label among its texts, else what we may guess by."""
-    if one.fulfilment_order_id is not None or one.given_rma:
+    if one.fulfilment_order_id is not None or one.given_rma or one.announced:
         return one
     codes = {*codes_in(seen.hints), *([seen.reference] if seen.reference else [])}
-    found = returns.find_link(
-        connection, one.account, codes, by_guess=context.configuration.returns.unannounced == "match"
-    )
-    if found is None:
-        return one
-    returns.link(connection, one.id, found.part_id, found.order_id, found.how, found.parcel, at)
-    history.record(
-        connection,
-        found.order_id,
-        one.account,
-        "return_without_announcement",
-        at=at,
-        subject=one.rma_number,
-        backend_id=seen.return_id,
-        found_by=found.how,
-    )
-    return returns.by_id(connection, one.id)
+    linked = return_match.linked(context, connection, one, codes, at)
+    if linked.fulfilment_order_id is None:
+        # Its order, or its parcel, may only not be known yet.
+        return_links.keep_codes(connection, one, codes, at)
+    return linked
 
 
 def _judge(connection: Connection, one: Return, seen: BackendReturn, at: datetime) -> None:
     """Say what is missing of an announced return that the warehouse has closed."""
-    announced = Counter(row.sku for row in coming_back.lines_of_units(connection, one.units))
-    for (_line, sku), quantity in returns.received_by_line(connection, one.id).items():
-        announced[sku] -= quantity
-    missing = {sku: units for sku, units in announced.items() if units > 0}
+    missing = return_expect.missing(connection, one)
     subject = f"return:{one.rma_number}"
     if not missing:
-        close_exceptions(connection, subject, "return_short", at=at, resolution="everything that was announced came")
+        close_exceptions(
+            connection, subject, "return_short", "return_overdue", at=at, resolution="everything that was announced came"
+        )
     elif seen.status is ReturnStatus.RECEIVED:
+        close_exceptions(connection, subject, "return_overdue", at=at, resolution="the warehouse has closed the return")
         open_exception(
             connection,
             "return_short",

@@ -25,7 +25,7 @@ from syncbridge.flows.write import (
     Trouble,
     Unwanted,
 )
-from syncbridge.ledger import history, receipts, refunds
+from syncbridge.ledger import history, orders, receipts, refunds
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.receipts import UnitToReturn
 from syncbridge.ledger.transmissions import Claim
@@ -89,6 +89,7 @@ class ReturnWrite(ShopWrite):
         if isinstance(sighting.record, ShopOrder):
             refund_watch.note_shop(self._context, connection, sighting.record)
         else:
+            orders.lock_order(connection, claim.order_id)
             refunds.note_shown(connection, claim.order_id, dict.fromkeys(units), at)
 
     def subject(self, claim: Claim) -> str:

@@ -33,6 +33,7 @@ KIND_OF = {
     Hindrance.NOT_DESPATCHED: "return_not_despatched",
     Hindrance.NO_RETURN_KEY: "return_key_missing",
     Hindrance.AMBIGUOUS: "return_held",
+    Hindrance.NO_LINE: "return_held",
     Hindrance.UNANNOUNCED: "return_held",
 }
 _CAUSE_OF = {
@@ -44,8 +45,12 @@ _CAUSE_OF = {
     Hindrance.NOT_DESPATCHED: "by all we know it never left",
     Hindrance.NO_RETURN_KEY: "SCAYLE does not show its shipment",
     Hindrance.AMBIGUOUS: "several lines of the order have this SKU",
+    Hindrance.NO_LINE: "the back end does not say which line of the order it is",
     Hindrance.UNANNOUNCED: "not announced, and the configuration holds such goods",
 }
+
+
+_UNDER_WAY = (ReturnState.EXPECTED, ReturnState.ARRIVED)
 
 
 def settle(
@@ -135,14 +140,20 @@ def _close_fulfilled(connection: Connection, one: Return, at: datetime) -> None:
     """Expect nothing more under other numbers whose units came back under this one, or without any."""
     assert one.order_id is not None
     for other in returns.of_order(connection, one.order_id):
-        if other.id == one.id or not other.announced or other.state is not ReturnState.EXPECTED:
+        if other.id == one.id or not other.announced or other.state not in _UNDER_WAY:
             continue
         if all(row.state is UnitState.RETURNED for row in coming_back.lines_of_units(connection, other.units)):
             returns.change(connection, other, ReturnState.CLOSED, at)
+            # An announcement that was refused is wanted no more.
+            announcement = transmissions.id_of(connection, other.account, "return_announce", other.rma_number)
+            if announcement is not None:
+                transmissions.look_at_parked(connection, [announcement], at=at)
             close_exceptions(
                 connection,
                 f"return:{other.rma_number}",
                 "return_overdue",
+                "return_short",
+                "return_by_hand",
                 at=at,
                 resolution=f"its units came back as {one.rma_number}",
             )

@@ -25,6 +25,7 @@ from syncbridge.flows.stock_publish import (
     intend,
     is_ours,
     judge,
+    may_lower,
     one_by_one,
     refused,
     settle_all,
@@ -48,7 +49,7 @@ PATIENCE = timedelta(seconds=45)
 SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.1, 2.0
 """How soon the oldest request is looked at again: the first time, and at most. Chosen."""
 VERIFIED = 2_500
-"""So many decreases are read back by the run itself: a minute of SCAYLE's quota. Of more, the full compare is rung for."""
+"""So many writes that may be decreases are read back by the run itself: a minute of SCAYLE's quota. Of more, the full compare is rung for."""
 
 
 @dataclass
@@ -80,7 +81,7 @@ def publish(context: Context, changes: Sequence[Change], summary: Summary, unrea
 
 
 def verify(context: Context, unread: Sequence[Change], summary: Summary) -> None:
-    """Read accepted decreases back: a bulk request says "processed" of a write that was ignored as too old as well."""
+    """Read back what may have taken units off sale: a bulk request says "processed" of a write that was ignored as too old as well."""
     if len(unread) > VERIFIED:
         context.doorbell.ring("stock_reconcile")
     for change, found in answers(lambda one: context.shop.read_stock(one.level.shop_sku, Lane.STOCK), unread[:VERIFIED]):
@@ -90,8 +91,7 @@ def verify(context: Context, unread: Sequence[Change], summary: Summary) -> None
             raise found
         held = held_of(found, change.level)
         if held is not None and not is_ours(held, change.terms.sellable, change.stamp):
-            summary.published -= 1
-            ignored(context, change, held, summary)
+            summary.published -= ignored(context, change, held, summary)
 
 
 @dataclass
@@ -163,9 +163,8 @@ def _finish(context: Context, request: _Request, tally: _Tally, summary: Summary
         result = results.get(place)
         if isinstance(result, ShopStock) and result.quantity is None and result.changed_at is None:
             taken.append(change)
-            if change.level.ignored or change.terms.sellable < (change.level.published or 0):
-                # "Accepted" is said of an ignored write as well. Of a decrease that is not good enough; an increase
-                # that was ignored costs a sale at most until the next compare.
+            if change.level.ignored or may_lower(change):
+                # "Accepted" is said of an ignored write as well; an increase's next compare is soon enough.
                 tally.unread.append(change)
         elif isinstance(result, ShopStock):
             judge(context, change, result, summary)

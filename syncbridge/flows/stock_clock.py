@@ -38,19 +38,27 @@ def shop_clock(context: Context) -> datetime | None:
     return theirs
 
 
-def check_rows(context: Context, account: str, newest: datetime | None, shop_time: datetime | None) -> None:
-    """Tell a person when a back end's newest stock row is dated in the future: its clock or its time zone is wrong.
+def check_rows(
+    context: Context, account: str, newest: datetime | None, shop_time: datetime | None, moved_since: datetime | None
+) -> None:
+    """Tell a person when a back end dates its stock rows in the future or too far back: its clock or time zone is wrong.
 
-    No number and no stamp is made of that date; but a date an hour ahead is how a local time taken for UTC shows, and
+    No number and no stamp is made of that date; but a date an hour off is how a local time taken for UTC shows, and
     where one date is wrong the dates of its orders are too. The future begins at the later of our clock and the shop's
-    (`shop_time`, None where unknown), so that a slow clock of ours is not laid at the back end's door.
+    (`shop_time`, None where unknown), so that a slow clock of ours is not laid at the back end's door. `moved_since` is
+    the instant since when the newest row moved for certain, None where nobody can say.
     """
     if newest is None:
         return
-    now = context.now() if shop_time is None else max(context.now(), shop_time)
-    ahead = newest - now > CLOCKS_APART
+    now = context.now()
+    ours_is_right = shop_time is None or abs(now - shop_time) <= CLOCKS_APART
+    trouble = ""
+    if newest - (now if shop_time is None else max(now, shop_time)) > CLOCKS_APART:
+        trouble = f"{account}: stock is dated in the future"
+    elif moved_since is not None and ours_is_right and moved_since - newest > CLOCKS_APART:
+        trouble = f"{account}: stock that has just moved is dated in the past"
     evidence = {"ours": now.isoformat(), "newest_row": newest.isoformat(), "account": account}
-    _tell(context, account, f"{account}: stock is dated in the future" if ahead else "", evidence)
+    _tell(context, account, trouble, evidence)
 
 
 def _tell(context: Context, whose: str, trouble: str, evidence: dict[str, str]) -> None:

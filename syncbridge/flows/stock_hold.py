@@ -2,72 +2,142 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
 import structlog
 
+from syncbridge.domain.stock import MassChange
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_observe import FLOW
 from syncbridge.flows.stock_terms import Change
 from syncbridge.ledger import audit, feeds
+from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
 from syncbridge.ledger.stock import Level
 
 log = structlog.get_logger(__name__)
 
+RELEASED_FOR = timedelta(hours=1)
+"""How long a release holds at most. Chosen: time enough for runs that the quota breaks off, and short enough that the figures
+of another day need another look."""
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How much a run changes: SKUs that go to zero, and units that move."""
+
+    zeroed: int
+    moved: int
+
+    @classmethod
+    def of(cls, changes: list[Change]) -> _Size:
+        known = [(before, one.terms.sellable) for one in changes if (before := _before(one.level)) is not None]
+        return cls(
+            sum(1 for before, after in known if before and not after), sum(abs(after - before) for before, after in known)
+        )
+
+
+def _before(level: Level) -> int | None:
+    """Return the number that a change starts from: what we told the shop, not what somebody made of it there.
+
+    What is judged is the warehouse's word. Putting an edit right brings back what was believed before. None where
+    the shop was never known to hold anything.
+    """
+    if level.published is None or level.told is None:
+        return level.published
+    return level.told
+
 
 def is_held(context: Context, account: str, every: list[Level], changes: list[Change]) -> bool:
-    """Say whether a run must not publish; its exception opens once and closes when the change is small again."""
+    """Say whether a run must not publish; its exception opens once and closes when the change is small again.
+
+    A release lets through as much as was held when a person looked, until all of it is written. What goes beyond that by
+    more than anybody would believe is held again.
+    """
     subject = f"stock:{account}"
-    told = [level for level in every if level.published is not None]
-    moved = [one for one in changes if one.level.published is not None]
-    reason = context.configuration.stock.mass_change.too_much(
-        len(told),
-        sum(1 for one in moved if one.level.published and not one.terms.sellable),
-        sum(level.published or 0 for level in told),
-        sum(abs(one.terms.sellable - (one.level.published or 0)) for one in moved),
-    )
+    rule = context.configuration.stock.mass_change
+    told = [before for level in every if (before := _before(level)) is not None]
+    size = _Size.of(changes)
+    reason = rule.too_much(len(told), size.zeroed, sum(told), size.moved)
     at = context.now()
     with context.ledger.reading() as connection:
         told_before = is_open(connection, "stock_held", subject)
-        released = feeds.position(connection, release_name(account)).read_to is not None
-    if not reason or released:
-        if told_before or released:
-            with context.ledger.work() as work:
-                resolution = "released by a person" if reason else "the change is small again"
-                close_exceptions(work.connection, subject, "stock_held", at=at, resolution=resolution)
-                feeds.drop(work.connection, release_name(account))
-                work.commit()
-        return False
-    if not told_before:
+        release = feeds.position(connection, release_name(account))
+        looked_at = feeds.position(connection, held_name(account)).value
+    released = release.read_to is not None and at - release.read_to < RELEASED_FOR
+    if reason and not (released and _covers(release.value, rule, size, (len(told), sum(told)))):
+        if not told_before or looked_at != _text(size):
+            _hold(context, account, size, reason, len(changes))
+        log.warning("stock_held", account=account, reason=reason)
+        return True
+    if told_before or (release.read_to is not None and not reason):
         with context.ledger.work() as work:
-            open_exception(
-                work.connection,
-                "stock_held",
-                subject,
-                at=at,
-                cause=f"{account}: mass change of stock",
-                evidence={"account": account, "reason": reason, "skus": len(changes)},
-            )
+            resolution = "released by a person" if reason else "the change is small again"
+            close_exceptions(work.connection, subject, "stock_held", at=at, resolution=resolution)
+            feeds.drop(work.connection, held_name(account))
+            if not reason:
+                feeds.drop(work.connection, release_name(account))
             work.commit()
-    log.warning("stock_held", account=account, reason=reason)
-    return True
+    return False
+
+
+def _covers(released: str | None, rule: MassChange, size: _Size, on_sale: tuple[int, int]) -> bool:
+    """Say whether what was released explains this change; the rest has to be small enough to be believed by itself."""
+    if not released:
+        return True
+    looked_at = _Size(**json.loads(released))
+    skus, units = on_sale
+    return not rule.too_much(skus, size.zeroed - looked_at.zeroed, units, size.moved - looked_at.moved)
+
+
+def _hold(context: Context, account: str, size: _Size, reason: str, skus: int) -> None:
+    at = context.now()
+    with context.ledger.work() as work:
+        open_exception(
+            work.connection,
+            "stock_held",
+            f"stock:{account}",
+            at=at,
+            cause=f"{account}: mass change of stock",
+            evidence={"account": account, "reason": reason, "skus": skus},
+        )
+        _put(work.connection, held_name(account), _text(size), at)
+        work.commit()
+
+
+def _put(connection: Connection, name: str, value: str | None, at: datetime) -> None:
+    feeds.drop(connection, name)
+    feeds.move(connection, name, feeds.Position(None, None), feeds.Position(value, at), at=at)
+
+
+def _text(size: _Size) -> str:
+    return json.dumps(asdict(size))
 
 
 def release_name(account: str) -> str:
-    """Return the name under which a person's release of a held run waits for the next run."""
+    """Return the name under which a person's release of a held run waits for its end."""
     return f"stock-release:{account}"
 
 
+def held_name(account: str) -> str:
+    """Return the name under which the ledger keeps how much the last held run would have changed."""
+    return f"stock-held:{account}"
+
+
 def release(context: Context, account: str, *, actor: str, reason: str) -> bool:
-    """Let the next run of an account publish although it changes much; false when nothing is held."""
+    """Let an account's next runs publish what is held now, although it is much; false when nothing is held."""
     subject = f"stock:{account}"
     at = context.now()
     with context.ledger.work() as work:
         if not is_open(work.connection, "stock_held", subject):
             return False
-        old = feeds.position(work.connection, release_name(account))
-        feeds.move(work.connection, release_name(account), old, feeds.Position("released", at), at=at)
+        looked_at = feeds.position(work.connection, held_name(account)).value
+        _put(work.connection, release_name(account), looked_at, at)
+        after = json.loads(looked_at) if looked_at else {}
         audit.record(
-            work.connection, actor=actor, action="stock release", subject=subject, reason=reason, before={}, after={}, at=at
+            work.connection, actor=actor, action="stock release", subject=subject, reason=reason, before={}, after=after, at=at
         )
         work.commit()
     context.doorbell.ring(FLOW)

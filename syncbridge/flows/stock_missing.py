@@ -26,7 +26,7 @@ from syncbridge.domain.errors import Busy, VendorError
 from syncbridge.domain.stock import MassChange
 from syncbridge.flows.catalogue_pull import ask_by_name
 from syncbridge.flows.context import Context
-from syncbridge.flows.stock_terms import Sales, is_configured
+from syncbridge.flows.stock_terms import Sales
 from syncbridge.ledger import exceptions, stock
 from syncbridge.ledger.stock import Level
 from syncbridge.ports import FulfilmentBackend
@@ -45,7 +45,7 @@ def ask(context: Context, backend: FulfilmentBackend, every: Iterable[Level]) ->
 
     Say whether anything was learnt: what the levels say of themselves has to be read again then.
     """
-    sold_from = _sold_from(context, every)
+    sold_from = _sold_from(every)
     missing = [one for one in sold_from if one.missing_at is not None]
     if not missing or _is_mass(context, len(missing), len(sold_from)):
         return False
@@ -64,9 +64,9 @@ def ask(context: Context, backend: FulfilmentBackend, every: Iterable[Level]) ->
     return True
 
 
-def _sold_from(context: Context, every: Iterable[Level]) -> list[Level]:
+def _sold_from(every: Iterable[Level]) -> list[Level]:
     """Return the levels of which the shop may have something for sale."""
-    return [one for one in every if (one.published or one.sending) and is_configured(context, one)]
+    return [one for one in every if one.published or one.sending]
 
 
 def tell(context: Context, backend: FulfilmentBackend, every: Sequence[Level], sales: Sales) -> None:
@@ -81,17 +81,17 @@ def tell(context: Context, backend: FulfilmentBackend, every: Sequence[Level], s
     if problems.keys() == ours:
         return
     with context.ledger.work() as work:
-        for subject in problems.keys() - ours:
+        for subject in sorted(problems.keys() - ours):
             cause, evidence = problems[subject]
             exceptions.open_exception(work.connection, KIND, subject, at=at, cause=cause, evidence=evidence)
-        for subject in ours - problems.keys():
+        for subject in sorted(ours - problems.keys()):
             resolution = "the back end shows it, or nothing of it is for sale"
             exceptions.close_exceptions(work.connection, subject, KIND, at=at, resolution=resolution)
         work.commit()
 
 
 def _problems(context: Context, backend: FulfilmentBackend, every: Sequence[Level], sales: Sales) -> Problems:
-    sold_from = _sold_from(context, every)
+    sold_from = _sold_from(every)
     missing = [one for one in sold_from if one.missing_at is not None]
     problems: Problems = {}
     if _is_mass(context, len(missing), len(sold_from)):

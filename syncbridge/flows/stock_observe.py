@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from syncbridge.domain.stock import StockRow
 from syncbridge.flows.context import Context
-from syncbridge.flows.feed import follow
+from syncbridge.flows.feed import follow, row_by_row
 from syncbridge.flows.stock_clock import check_rows
+from syncbridge.flows.stock_places import Places
 from syncbridge.ledger import catalogue, feeds, stock
-from syncbridge.ledger.engine import Connection
+from syncbridge.ledger.engine import Connection, attempt
+from syncbridge.ledger.exceptions import open_subjects
 from syncbridge.ports import FeedPage, FulfilmentBackend
 
 FLOW = "stock_sync"
+
+Named = tuple[StockRow, str, str, str]
+"""(row, merchant, warehouse, shop SKU)."""
 
 Read = Callable[[str | None, datetime | None], Iterator[FeedPage[StockRow]]]
 
@@ -33,13 +38,13 @@ def snapshot_name(account: str) -> str:
 class _Reading:
     """Where one reading of the feed stands: from where it was begun, and whether the page in hand is its last."""
 
+    places: Places
     began: datetime | None = None
     fresh: bool = False
     partial: bool = False
+    delta: bool = False
     last: bool = False
     newest: datetime | None = None
-    places: dict[str, tuple[str, str]] = field(default_factory=dict)
-    names: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def observe(context: Context, backend: FulfilmentBackend, shop_time: datetime | None = None) -> int:
@@ -48,7 +53,10 @@ def observe(context: Context, backend: FulfilmentBackend, shop_time: datetime | 
     A reading from the very beginning is a complete snapshot: the levels of which it has no row are marked missing, in
     the transaction that moves the cursor to its end. A missing row is unknown, not zero.
     """
-    reading = _reading(context, backend)
+    reading = _Reading(Places(context, backend.account))
+    with context.ledger.reading() as connection:
+        start = feeds.position(connection, feed_name(backend)).read_to
+        mark = stock.figures_mark(connection, backend.account)
     count = follow(
         context,
         FLOW,
@@ -57,18 +65,13 @@ def observe(context: Context, backend: FulfilmentBackend, shop_time: datetime | 
         lambda connection, rows, at: _store(connection, backend, reading, rows, at),
         backend.timing.feed_overlap,
     )
-    check_rows(context, backend.account, reading.newest, shop_time)
+    with context.ledger.reading() as connection:
+        moved = stock.figures_mark(connection, backend.account) != mark
+    # A snapshot shows what has lain still for months, and an overlap what was shown before: neither moved for certain.
+    since = start - backend.timing.stock_lag if start is not None and moved and reading.delta else None
+    if moved or start is None:
+        check_rows(context, backend.account, reading.newest, shop_time, since)
     return count
-
-
-def _reading(context: Context, backend: FulfilmentBackend) -> _Reading:
-    reading = _Reading()
-    for merchant in context.configuration.merchants:
-        if context.backend_of(merchant).account == backend.account:
-            reading.names[merchant.key] = {theirs: ours for ours, theirs in merchant.sku_map.items()}
-            for warehouse in merchant.warehouses:
-                reading.places[warehouse.code] = (merchant.key, warehouse.key)
-    return reading
 
 
 def _watched(context: Context, reading: _Reading, read: Read) -> Read:
@@ -77,6 +80,7 @@ def _watched(context: Context, reading: _Reading, read: Read) -> Read:
         reading.began = context.now() if from_the_beginning else None
         reading.fresh = from_the_beginning
         reading.partial = since is not None
+        reading.delta = cursor is not None
         for page in read(cursor, since):
             reading.last = page.last
             yield page
@@ -88,26 +92,48 @@ def _store(
     connection: Connection, backend: FulfilmentBackend, reading: _Reading, rows: tuple[StockRow, ...], at: datetime
 ) -> None:
     account = backend.account
+    snapshot = snapshot_name(account)
+    if reading.fresh or reading.partial:
+        # A snapshot that was begun and is not continued proves nothing of what it had not shown yet.
+        feeds.drop(connection, snapshot)
+        if reading.began is not None and not reading.last:
+            feeds.move(connection, snapshot, feeds.Position(None, None), feeds.Position("begun", reading.began), at=at)
+        reading.fresh = reading.partial = False
+    began = reading.began or feeds.position(connection, snapshot).read_to
+    reading.delta = reading.delta and began is None
+    # A clock that is set back meanwhile must not make its rows older than the snapshot that shows them.
+    seen_at = at if began is None else max(at, began)
     # Where nobody tells of a discontinued SKU, its figure says nothing of it either: what it said when asked holds.
     gone = set[str]() if backend.capabilities.catalogue_feed else catalogue.inactive_skus(connection, account)
     ours = []
     for row in rows:
         if row.changed_at is not None and (reading.newest is None or row.changed_at > reading.newest):
             reading.newest = row.changed_at
-        if (place := reading.places.get(row.warehouse_code)) is not None:
-            merchant, warehouse = place
-            shown = replace(row, active=False) if row.sku in gone else row
-            ours.append((shown, merchant, warehouse, reading.names[merchant].get(row.sku, row.sku)))
-    stock.observe(connection, account, ours, at)
-    name = snapshot_name(account)
-    if reading.fresh or reading.partial:
-        # A snapshot that was begun and is not continued proves nothing of what it had not shown yet.
-        feeds.drop(connection, name)
-        if reading.began is not None and not reading.last:
-            feeds.move(connection, name, feeds.Position(None, None), feeds.Position("begun", reading.began), at=at)
-        reading.fresh = reading.partial = False
-    if reading.last:
-        began = reading.began or feeds.position(connection, name).read_to
-        if began is not None:
-            stock.note_missing(connection, account, began, at)
-            feeds.drop(connection, name)
+        if (name := reading.places.name(row.warehouse_code, row.sku)) is not None:
+            ours.append((replace(row, active=False) if row.sku in gone else row, *name))
+    _keep(connection, backend, ours, seen_at, snapshot=began is not None)
+    if reading.last and began is not None:
+        stock.note_missing(connection, account, began, at)
+        feeds.drop(connection, snapshot)
+
+
+def _keep(
+    connection: Connection, backend: FulfilmentBackend, rows: Sequence[Named], at: datetime, *, snapshot: bool
+) -> None:
+    """Store a page at once, or row by row where one of them cannot be stored; that one is told, and stops no other."""
+    account = backend.account
+    error = attempt(connection, lambda: stock.observe(connection, account, rows, at, snapshot=snapshot))
+    subjects = [f"{feed_name(backend)}:{_called(row)}"[:128] for row in rows]
+    if error is not None or open_subjects(connection, "defect", subjects):
+        row_by_row(
+            connection,
+            feed_name(backend),
+            rows,
+            lambda row: stock.observe(connection, account, [row], at, snapshot=snapshot),
+            _called,
+            at,
+        )
+
+
+def _called(row: Named) -> str:
+    return f"{row[0].warehouse_code}/{row[0].sku}"

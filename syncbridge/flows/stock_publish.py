@@ -21,8 +21,8 @@ from syncbridge.flows.context import Context
 from syncbridge.flows.stock_calls import answers
 from syncbridge.flows.stock_clock import CLOCKS_APART
 from syncbridge.flows.stock_terms import Change, Summary
-from syncbridge.ledger import stock
-from syncbridge.ledger.exceptions import close_exceptions, open_exception
+from syncbridge.ledger import stock_writes
+from syncbridge.ledger.exceptions import close_exceptions, open_exception, open_subjects
 from syncbridge.ledger.stock import Level
 from syncbridge.ports import Lane
 
@@ -32,6 +32,8 @@ FAILURES_IN_A_ROW = 3
 """After so many writes in a row without an answer the shop counts as away. Chosen: one bad SKU must not stop the others."""
 UNKNOWN_SKU_PAUSE = timedelta(hours=1)
 """How long a SKU that the shop does not have is left alone. Chosen."""
+TOLD = ("stock_ignored", "stock_refused")
+"""What is told of a number that the shop does not take, and is over once it does."""
 AT_ONCE = 200
 """So many intents are stored in one transaction. Chosen: a killed run leaves few writes for others to wait for."""
 
@@ -83,9 +85,18 @@ def intend(context: Context, changes: Sequence[Change]) -> list[Change]:
     """Store that these are about to be sent; return those of which nobody has sent a newer number meanwhile."""
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        done = [one for one in changes if stock.intend(work.connection, one.level, one.terms, one.stamp, at)]
+        done = {
+            one.level.key
+            for one in _by_key(changes)
+            if stock_writes.intend(work.connection, one.level, one.terms, one.stamp, at)
+        }
         work.commit()
-    return done
+    return [one for one in changes if one.level.key in done]
+
+
+def _by_key(changes: Sequence[Change]) -> list[Change]:
+    """Return changes in the order in which their rows are taken, so that no two workers wait for each other."""
+    return sorted(changes, key=lambda one: one.level.key)
 
 
 def write_of(change: Change) -> StockWrite:
@@ -105,8 +116,8 @@ def settle_all(
     """Note the same outcome of several writes in one transaction; `ignored` is kept as it was where it is None."""
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        for change in changes:
-            stock.settle(
+        for change in _by_key(changes):
+            stock_writes.settle(
                 work.connection,
                 change.level,
                 sent=change.stamp,
@@ -119,25 +130,23 @@ def settle_all(
         work.commit()
 
 
-def accepted(context: Context, changes: Sequence[Change], summary: Summary, reason: str = "") -> None:
+def accepted(context: Context, changes: Sequence[Change], summary: Summary) -> None:
     """Note that the shop took these numbers, and close what was told about them."""
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        for change in changes:
-            stock.settle(
+        for change in _by_key(changes):
+            stock_writes.settle(
                 work.connection,
                 change.level,
                 sent=change.stamp,
                 published=change.terms.sellable,
                 stamp=change.stamp,
                 at=at,
-                reason=reason,
             )
-            if change.level.ignored or change.level.not_before is not None:
-                close_exceptions(
-                    work.connection, change.level.subject, "stock_ignored", "stock_refused", at=at,
-                    resolution="the shop took the number",
-                )  # fmt: skip
+        subjects = [change.level.subject for change in changes]
+        told = {one for kind in TOLD for one in open_subjects(work.connection, kind, subjects)}
+        for subject in sorted(told):
+            close_exceptions(work.connection, subject, *TOLD, at=at, resolution="the shop took the number")
         work.commit()
     summary.published += len(changes)
 
@@ -146,14 +155,22 @@ def judge(context: Context, change: Change, answer: ShopStock, summary: Summary)
     """Compare the answer with what was sent: a stale write is ignored with a success code.
 
     An answer with our stamp is ours, whatever smaller number it shows: some tenants deduct blocked units from it. One
-    without a stamp has to show our number, now or when it is read again.
+    without a stamp has to show our number, now or when it is read again. One that says nothing at all is good enough
+    for an increase only.
     """
-    if answer.changed_at is None and answer.quantity not in (None, change.terms.sellable):
+    unproven = answer.changed_at is None and answer.quantity != change.terms.sellable
+    if unproven and (answer.quantity is not None or may_lower(change)):
         answer = _read_again(context, change, answer)
     if is_ours(answer, change.terms.sellable, change.stamp):
         accepted(context, [change], summary)
     else:
         ignored(context, change, answer, summary)
+
+
+def may_lower(change: Change) -> bool:
+    """Say whether a write may take units off sale: then its effect has to be seen, as an increase costs a sale at most."""
+    before = change.level.published
+    return before is None or change.terms.sellable < before
 
 
 def is_ours(held: ShopStock, wanted: int, stamp: object) -> bool:
@@ -163,13 +180,15 @@ def is_ours(held: ShopStock, wanted: int, stamp: object) -> bool:
     return held.changed_at == stamp and (held.quantity is None or held.quantity <= wanted)
 
 
-def ignored(context: Context, change: Change, answer: ShopStock, summary: Summary) -> None:
-    """Note a write that the shop did not apply; the next run sends again with a newer stamp than the shop's own."""
+def ignored(context: Context, change: Change, answer: ShopStock, summary: Summary) -> bool:
+    """Note a write that the shop did not apply; the next run sends again with a newer stamp than the shop's own.
+
+    False where another run of ours wrote since: then that is what the shop holds.
+    """
     times = change.level.ignored + 1
-    summary.ignored += 1
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        stock.settle(
+        newest = stock_writes.settle(
             work.connection,
             change.level,
             sent=change.stamp,
@@ -180,6 +199,9 @@ def ignored(context: Context, change: Change, answer: ShopStock, summary: Summar
             reason="the shop ignored it for a newer one",
         )
         work.commit()
+    if not newest:
+        return False
+    summary.ignored += 1
     log.info("stock_write_ignored", sku=change.level.shop_sku, times=times)
     # A stamp ahead of the shop's clock makes every write of ours wait for it: nobody would ever count to three.
     ahead = answer.changed_at is not None and answer.changed_at > at + CLOCKS_APART
@@ -193,6 +215,7 @@ def ignored(context: Context, change: Change, answer: ShopStock, summary: Summar
             "times": times,
         }
         tell(context, "stock_ignored", change.level.subject, "the shop ignores stock writes", evidence)
+    return True
 
 
 def _read_again(context: Context, change: Change, answer: ShopStock) -> ShopStock:
@@ -221,7 +244,7 @@ def refused(context: Context, change: Change, error: VendorError) -> None:
     level = change.level
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        stock.settle(
+        stock_writes.settle(
             work.connection,
             level,
             sent=change.stamp,

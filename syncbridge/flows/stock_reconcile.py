@@ -20,7 +20,7 @@ from syncbridge.flows.context import Context
 from syncbridge.flows.stock_calls import answers
 from syncbridge.flows.stock_observe import FLOW
 from syncbridge.flows.stock_publish import held_of
-from syncbridge.ledger import feeds, stock
+from syncbridge.ledger import feeds, stock, stock_writes
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import open_exception
 from syncbridge.ledger.feeds import CursorMoved, Position
@@ -194,7 +194,7 @@ def _compare(context: Context, level: Level, held: ShopStock | None, drift: Drif
     at = context.now()
     with context.ledger.work() as work:
         why = "edited in the shop" if edited else "differs in the shop"
-        if not stock.correct(work.connection, level, quantity, stamp, why, at):
+        if not stock_writes.correct(work.connection, level, quantity, stamp, why, at):
             return  # a stock sync wrote meanwhile: what was read is its work, not drift
         if edited:
             open_exception(
@@ -221,7 +221,7 @@ def _deleted(context: Context, level: Level, answer: NotFound, drift: Drift) -> 
     """Tell of a SKU that the shop no longer has; the next sync tries it once an hour, until it is there again."""
     at = context.now()
     with context.ledger.work() as work:
-        if not stock.correct(work.connection, level, None, None, "deleted in the shop", at):
+        if not stock_writes.correct(work.connection, level, None, None, "deleted in the shop", at):
             return
         open_exception(
             work.connection,

@@ -32,6 +32,7 @@ from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.stock_clock import shop_clock
 from syncbridge.flows.stock_hold import is_held
 from syncbridge.flows.stock_observe import FLOW, feed_name, observe
+from syncbridge.flows.stock_places import Places
 from syncbridge.flows.stock_terms import (
     Change,
     Sales,
@@ -43,6 +44,7 @@ from syncbridge.flows.stock_terms import (
 )
 from syncbridge.ledger import feeds, stock
 from syncbridge.ledger.sold_units import Sold
+from syncbridge.ledger.stock import Level
 from syncbridge.ports import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
@@ -73,6 +75,7 @@ def _under_lock(context: Context, backend: FulfilmentBackend, clock: datetime | 
     with context.coordinator.lock(name, LOCK_LIFE) as held:
         if not held:
             log.info("stock_run_elsewhere", account=backend.account)
+            summary.elsewhere += 1
             context.doorbell.ring(FLOW)
             return 0
         if stock_reconcile.was_left(context, backend.account):
@@ -96,6 +99,7 @@ def _under_lock(context: Context, backend: FulfilmentBackend, clock: datetime | 
 def _sync(context: Context, backend: FulfilmentBackend, clock: datetime | None, summary: Summary) -> list[Change]:
     """Observe and compute; return what has to be written, in the order of writing."""
     lag = backend.timing.stock_lag
+    # Before the orders are read: a row that anybody brings from here on may know of a hold that they do not show.
     with context.ledger.reading() as connection:
         start = feeds.position(connection, feed_name(backend))
         mark = stock.figures_mark(connection, backend.account)
@@ -117,19 +121,32 @@ def _sync(context: Context, backend: FulfilmentBackend, clock: datetime | None, 
         log.info("order_feed_read_elsewhere", account=backend.account)
         context.doorbell.ring(FLOW)
         return []
+    every = _levels(context, backend.account)
     with context.ledger.reading() as connection:
         after = count_sales(connection, backend.account, context.now(), reserved_by=end.read_to - lag, stamp=newest)
-        every = list(stock.levels(connection, backend.account))
     sales = _larger(before, after)
     if stock_missing.ask(context, backend, every):
-        with context.ledger.reading() as connection:
-            every = list(stock.levels(connection, backend.account))
+        every = _levels(context, backend.account)
     stock_missing.tell(context, backend, every, sales)
     found = changes(context, every, sales, (newest, end.read_to - lag), summary)
     if is_held(context, backend.account, every, found):
         summary.held += len(found)
         return []
     return found
+
+
+def _levels(context: Context, account: str) -> list[Level]:
+    """Return the levels that the shop can sell from, under their names of today."""
+    places = Places(context, account)
+
+    def read() -> list[Level]:
+        with context.ledger.reading() as connection:
+            return list(stock.levels(connection, account))
+
+    every = read()
+    if places.rename(context, every):
+        every = read()
+    return [seen for level in every if (seen := places.seen(level)) is not None]
 
 
 def _holds_are_known(

@@ -34,7 +34,7 @@ single write or a bulk request is waited for, and as long as work may rest after
 
 @dataclass
 class Summary:
-    """What one run did, in counts of SKUs."""
+    """What one run did, in counts of SKUs; `elsewhere` counts back ends that another run was busy with."""
 
     observed: int = 0
     published: int = 0
@@ -42,6 +42,7 @@ class Summary:
     unknown: int = 0
     waiting: int = 0
     held: int = 0
+    elsewhere: int = 0
 
     def as_dict(self) -> dict[str, int]:
         return dict(vars(self))
@@ -94,12 +95,6 @@ def order_watermark(context: Context, connection: Connection) -> datetime | None
     return context.now() - DELEGATION_DELAY - timedelta(seconds=settings.delegation_delay_margin_seconds)
 
 
-def is_configured(context: Context, level: Level) -> bool:
-    """Say whether a level's merchant still has its warehouse; of any other nobody keeps the figure up to date."""
-    merchant = context.merchant(level.merchant)
-    return merchant is not None and merchant.warehouse(level.warehouse) is not None
-
-
 def buffer_rules(context: Context) -> Mapping[str, BufferRule]:
     """Return the buffer rule of every merchant, by its key."""
     return {merchant.key: merchant.buffers.rule for merchant in context.configuration.merchants}
@@ -143,8 +138,6 @@ def changes(
     age, rules = now - min(watermarks), buffer_rules(context)
     for level in every:
         if level.not_before is not None and now < level.not_before:
-            continue
-        if not is_configured(context, level):
             continue
         terms = terms_of(level, sales, rules, age)
         stamp = stamp_for(watermarks, last=level.stamp)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, or_, select, text, update
+from sqlalchemy import Connection, exists, or_, select, text, update
 
 from syncbridge.domain.states import SendState
 from syncbridge.ledger.tables import IS_UNFINISHED_THERE, IS_WITHDRAWN, fulfilment_orders, transmissions
@@ -27,40 +27,57 @@ def to_ask(connection: Connection, account: str, *, before: datetime, watched_si
     """Return orders that were not asked about since `before`, at most `limit`.
 
     These are the orders that the back end holds and has not finished; those that were sent and that nobody looks up any
-    more, because a person was told; and those withdrawn since `watched_since` although something of them had left.
+    more, because a person was told; those with a copy there of which a person was told since `watched_since`; and those
+    withdrawn since then although something of them had left.
     """
     not_lately = or_(fulfilment_orders.c.asked_at.is_(None), fulfilment_orders.c.asked_at < before)
-    parked = (
+    ours = fulfilment_orders.c.account == account
+    parked = exists().where(
+        transmissions.c.fulfilment_order_id == fulfilment_orders.c.id,
+        transmissions.c.kind == "order",
+        transmissions.c.state == SendState.SENT.value,
+        transmissions.c.due_at.is_(None),
+    )
+    with_a_copy = (
         select(transmissions.c.fulfilment_order_id)
         .where(
             transmissions.c.target == account,
-            transmissions.c.kind == "order",
-            transmissions.c.state == SendState.SENT.value,
+            transmissions.c.kind == "copy_cancel",
+            transmissions.c.state.in_((SendState.PENDING.value, SendState.SENT.value)),
             transmissions.c.due_at.is_(None),
+            transmissions.c.updated_at >= watched_since,
         )
         .scalar_subquery()
     )
     found: list[Asked] = []
-    for condition in (
+    for conditions in (
         # As text, because an index on a part of the table is used only where its own condition is said again.
-        text(IS_UNFINISHED_THERE),
-        and_(fulfilment_orders.c.state == SendState.SENT.value, fulfilment_orders.c.id.in_(parked)),
-        and_(
-            text(IS_WITHDRAWN),
-            fulfilment_orders.c.sent_at.is_not(None),
-            fulfilment_orders.c.updated_at >= watched_since,
+        (ours, text(IS_UNFINISHED_THERE)),
+        # The account says less than that an order is unfinished here: written so that no index serves it.
+        (
+            fulfilment_orders.c.account.concat("") == account,
+            text(IS_UNFINISHED_HERE),
+            fulfilment_orders.c.state == SendState.SENT.value,
+            parked,
         ),
+        # Without the account, by which the database would rather look: a copy's write is of this one.
+        (fulfilment_orders.c.id.in_(with_a_copy),),
+        (ours, text(IS_WITHDRAWN), fulfilment_orders.c.sent_at.is_not(None), fulfilment_orders.c.updated_at >= watched_since),
     ):
         rows = connection.execute(
             select(*_ASKED)
-            .where(fulfilment_orders.c.account == account, not_lately, condition)
+            .where(not_lately, *conditions)
             .order_by(fulfilment_orders.c.asked_at.asc().nulls_first(), fulfilment_orders.c.id)
             .limit(limit)
         ).all()
         found += [Asked(**row._mapping) for row in rows]
+    found = list({one.id: one for one in found}.values())
     found.sort(key=lambda one: (one.asked_at is not None, one.asked_at.timestamp() if one.asked_at else 0.0, one.id))
     return found[:limit]
 
+
+IS_UNFINISHED_HERE = "state IN ('pending', 'sent')"
+"""The condition of the index `ix_fulfilment_orders_unfinished`."""
 
 _ASKED = (
     fulfilment_orders.c.id,

@@ -7,7 +7,7 @@ cancellation is taken last, so that two such transactions never wait for each ot
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,17 +18,6 @@ from syncbridge.domain.cancellation import SUCCESSFUL, Cancellation, PartOutcome
 from syncbridge.domain.states import CancellationState, require_cancellation
 from syncbridge.ledger.statements import insert_row, select_where, update_where
 from syncbridge.ledger.tables import cancellations
-
-
-@dataclass(frozen=True)
-class WaitingReturn:
-    """Units that are on their way although they were cancelled: a return is to be announced for them."""
-
-    id: int
-    order_id: int
-    merchant: str
-    units: tuple[int, ...]
-    reason: str
 
 
 def serialise(connection: Connection, *names: str) -> None:
@@ -102,11 +91,6 @@ def meet(
 def by_id(connection: Connection, cancellation_id: int, *, lock: bool = False) -> Cancellation:
     query = select(cancellations).where(cancellations.c.id == cancellation_id)
     return _cancellation(connection.execute(query.with_for_update(key_share=True) if lock else query).one())
-
-
-def by_scope(connection: Connection, scope: str) -> Cancellation | None:
-    row = connection.execute(select(cancellations).where(cancellations.c.scope == scope)).first()
-    return None if row is None else _cancellation(row)
 
 
 def of_order(connection: Connection, order_id: int) -> list[Cancellation]:
@@ -239,39 +223,6 @@ def note_answer(connection: Connection, cancellation_id: int, answer: str, at: d
         .where(cancellations.c.id == cancellation_id, cancellations.c.answer != SUCCESSFUL)
         .values(answer=answer[:64], answered_at=at, updated_at=at)
     )
-
-
-def want_return(connection: Connection, cancellation: Cancellation, units: Iterable[int], at: datetime) -> None:
-    """Note that these units leave, or left, although they were cancelled."""
-    known = set(cancellation.return_units)
-    more = known | set(units)
-    if more == known and cancellation.announce_return:
-        return
-    values = {"announce_return": True, "return_units": sorted(more), "updated_at": at}
-    update_where(connection, cancellations, {"id": cancellation.id}, values)
-
-
-def return_announced(connection: Connection, cancellation_id: int, at: datetime) -> None:
-    """Note that the return was announced, or that nothing left after all."""
-    values = {"announce_return": False, "updated_at": at}
-    update_where(connection, cancellations, {"id": cancellation_id}, values)
-
-
-def waiting_for_return(connection: Connection, limit: int = 200) -> list[WaitingReturn]:
-    """Return the cancellations that came too late and whose goods need a return, oldest first.
-
-    Their units may still be in the warehouse: announce the return once they are despatched, then call
-    `return_announced`.
-    """
-    rows = connection.execute(
-        select(cancellations)
-        .where(cancellations.c.announce_return, cancellations.c.order_id.is_not(None))
-        .order_by(cancellations.c.id)
-        .limit(limit)
-    )
-    return [
-        WaitingReturn(row.id, row.order_id, row.merchant, tuple(row.return_units), row.reason) for row in rows
-    ]
 
 
 def note_given_up(

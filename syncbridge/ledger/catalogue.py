@@ -14,9 +14,13 @@ from syncbridge.ledger.tables import catalogue_items, stock_levels
 _SLICE = 400
 
 
+def _sku(item: tuple[str, bool]) -> str:
+    return item[0]
+
+
 def store(connection: Connection, account: str, items: Iterable[tuple[str, bool]], at: datetime) -> None:
-    """Note (SKU, active) pairs of a back end."""
-    rows = [{"account": account, "sku": sku, "active": active, "seen_at": at} for sku, active in items]
+    """Note (SKU, active) pairs of a back end, in the order of the SKUs: two workers with the same ones do not deadlock."""
+    rows = [{"account": account, "sku": sku, "active": active, "seen_at": at} for sku, active in sorted(items, key=_sku)]
     if not rows:
         return
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -33,7 +37,7 @@ def store(connection: Connection, account: str, items: Iterable[tuple[str, bool]
 def store_new(connection: Connection, account: str, items: Sequence[tuple[str, bool]], at: datetime) -> None:
     """Note (SKU, active) pairs of a list that does not tell what is discontinued: of a known SKU it says nothing new,
     unless that it is served no more."""
-    rows = [{"account": account, "sku": sku, "active": active, "seen_at": at} for sku, active in items]
+    rows = [{"account": account, "sku": sku, "active": active, "seen_at": at} for sku, active in sorted(items, key=_sku)]
     fresh = [row for row in rows if row["active"]]
     if fresh:
         make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from syncbridge.domain.returns import SentUnit
 from syncbridge.domain.states import SendState, UnitState
@@ -17,6 +17,7 @@ from syncbridge.ledger.tables import (
     fulfilment_lines,
     order_units,
     parcels,
+    receipts,
     returned_units,
     transmissions,
 )
@@ -172,3 +173,13 @@ def lines_of_units(connection: Connection, units: Sequence[int]) -> list[LineOfU
             for row in rows
         ]
     return found
+
+
+def received_by_line(connection: Connection, return_id: int) -> Mapping[tuple[int | None, str], int]:
+    """Return how many units came in under a return, by order line and SKU."""
+    rows = connection.execute(
+        select(receipts.c.order_line_number, receipts.c.sku, func.sum(receipts.c.quantity))
+        .where(receipts.c.return_id == return_id)
+        .group_by(receipts.c.order_line_number, receipts.c.sku)
+    ).all()
+    return {(row[0], row[1]): int(row[2]) for row in rows}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, String, cast, exists, or_, select, update
+from sqlalchemy import Connection, String, and_, cast, exists, or_, select, update
 
 from syncbridge.domain.returns import OPEN_RETURNS
 from syncbridge.domain.states import ExceptionState, SendState, UnitState
@@ -83,6 +83,9 @@ def erase_orders(connection: Connection, before: datetime) -> int:
 
 def erase_messages(connection: Connection, before: datetime) -> int:
     """Erase the bodies of messages that belong to no order and came before an instant; return how many."""
+    # What came with goods whose order nobody found may be a shopper's number.
+    stale = and_(returns.c.codes.is_not(None), returns.c.created_at < before)
+    connection.execute(update(returns).where(stale).values(codes=None))
     return connection.execute(
         update(inbox)
         .where(inbox.c.order_id.is_(None), inbox.c.raw.is_not(None), inbox.c.last_seen_at < before)

@@ -50,7 +50,12 @@ class Receipt:
     @property
     def subject(self) -> str:
         """What exceptions about it are filed under."""
-        return f"receipt:{self.account}:{self.receipt_line_id}"[:128]
+        return receipt_subject(self.account, self.receipt_line_id)
+
+
+def receipt_subject(account: str, receipt_line_id: str) -> str:
+    """Return what exceptions about a receipt line are filed under."""
+    return f"receipt:{account}:{receipt_line_id}"[:128]
 
 
 _COLUMNS = tuple(receipts.c[name] for name in Receipt.__dataclass_fields__)

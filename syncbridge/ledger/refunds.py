@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, cast, func, or_, select, update
+from sqlalchemy import Connection, String, cast, exists, func, or_, select, update
 
 from syncbridge.domain.refunds import ShownRefund
 from syncbridge.domain.returns import REFUNDING, Decision
 from syncbridge.ledger.orders import slices
+from syncbridge.ledger.receipts import receipt_subject
 from syncbridge.ledger.statements import insert_row
 from syncbridge.ledger.tables import exceptions, order_units, receipts, refunds, returned_units
 
@@ -115,17 +116,6 @@ def note_shown(
     return fresh, without_goods
 
 
-def shown_units(connection: Connection, order_id: int) -> list[int]:
-    """Return the units of an order that SCAYLE shows as returned."""
-    return list(
-        connection.execute(
-            select(returned_units.c.order_item_id).where(
-                returned_units.c.order_id == order_id, returned_units.c.shown_at.is_not(None)
-            )
-        ).scalars()
-    )
-
-
 def acknowledge(connection: Connection, units: Collection[int], by: str, at: datetime) -> list[int]:
     """Note that the shop shows the refund of units; return those of which it was not known."""
     found: list[int] = []
@@ -224,6 +214,24 @@ def _open_ends(connection: Connection, kind: str, limit: int, since: Any, *condi
         .limit(limit)
     ).all()
     return [OpenEnd(**row._mapping) for row in rows]
+
+
+def answered(connection: Connection, units: Collection[int]) -> list[str]:
+    """Return the subjects of receipts that asked about these units, and of which the shop shows every unit as returned."""
+    ours, others = returned_units.alias(), returned_units.alias()
+    open_still = exists().where(
+        others.c.receipt_id == receipts.c.id, others.c.decision == Decision.ASK.value, others.c.shown_at.is_(None)
+    )
+    found: list[str] = []
+    for some in slices(sorted(units)):
+        rows = connection.execute(
+            select(receipts.c.account, receipts.c.receipt_line_id)
+            .join(ours, ours.c.receipt_id == receipts.c.id)
+            .where(ours.c.order_item_id.in_(some), ours.c.decision == Decision.ASK.value, ~open_still)
+            .distinct()
+        )
+        found += [receipt_subject(row.account, row.receipt_line_id) for row in rows]
+    return found
 
 
 def undecided(connection: Connection, kind: str, limit: int) -> list[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, String, and_, cast, exists, func, or_, select, update
 
 from syncbridge.domain.backend import BackendReturn, ReturnStatus
 from syncbridge.domain.returns import (
@@ -18,12 +18,11 @@ from syncbridge.domain.returns import (
     ReturnState,
     new_rma_number,
 )
+from syncbridge.domain.states import UnitState
 from syncbridge.ledger.statements import insert_row, update_where
 from syncbridge.ledger.tables import (
-    despatches,
     exceptions,
-    fulfilment_orders,
-    parcels,
+    order_units,
     receipts,
     returns,
     transmissions,
@@ -35,7 +34,7 @@ class Return:
     """A return. `units` are the order item ids that are to come; empty where nobody announced them.
 
     `linked_by` says how it found its order: "rma", "label", "tracking", "reference"; empty where it has not.
-    `given_rma` is a number of the back end that is none of ours.
+    `given_rma` is a number of the back end that is none of ours. `codes` came with goods that found no order yet.
     """
 
     id: int
@@ -53,6 +52,7 @@ class Return:
     reference: str
     backend_id: str | None
     backend_version: int | None
+    codes: tuple[str, ...]
     expected_at: datetime | None
     created_at: datetime
 
@@ -71,6 +71,7 @@ def _return(row: Any) -> Return:
         "source": ReturnSource(values["source"]),
         "state": ReturnState(values["state"]),
         "units": tuple(values["units"]),
+        "codes": tuple(values["codes"] or ()),
     }
     return Return(**values)
 
@@ -90,6 +91,7 @@ def add(
     given_rma: str = "",
     reference: str = "",
     backend_id: str | None = None,
+    codes: Collection[str] = (),
 ) -> Return:
     """Record a return under a fresh number of ours."""
     rma = new_rma_number(at, secrets.randbits(80))
@@ -110,6 +112,7 @@ def add(
             "reference": reference[:64],
             "backend_id": backend_id,
             "created_by": created_by[:100],
+            "codes": sorted(codes) or None,
             "expected_at": at if state is ReturnState.EXPECTED else None,
             "created_at": at,
             "updated_at": at,
@@ -151,10 +154,19 @@ def of_order(connection: Connection, order_id: int) -> list[Return]:
 
 
 def waiting(connection: Connection, limit: int) -> list[Return]:
-    """Return the authorisations whose goods had not left when they were made, oldest first."""
+    """Return the authorisations whose goods had not left when they were made and may have since, oldest first.
+
+    Those of which every unit is still in its warehouse are left out: they may be many, and stay for long.
+    """
+    moved = exists().where(
+        order_units.c.fulfilment_order_id == returns.c.fulfilment_order_id,
+        order_units.c.state != UnitState.OPEN.value,
+        # As text on both engines; another unit whose number contains this one costs a look.
+        cast(returns.c.units, String).contains(cast(order_units.c.order_item_id, String)),
+    )
     rows = connection.execute(
         select(*_COLUMNS)
-        .where(returns.c.state == ReturnState.WAITING.value)
+        .where(returns.c.state == ReturnState.WAITING.value, moved)
         .order_by(returns.c.created_at)
         .limit(limit)
     ).all()
@@ -162,16 +174,29 @@ def waiting(connection: Connection, limit: int) -> list[Return]:
 
 
 def overdue(connection: Connection, before: datetime, kind: str, limit: int) -> list[Return]:
-    """Return our authorisations that old under which nothing has come and that were never an exception of this kind."""
+    """Return our authorisations that old under which not all has come and that were never an exception of this kind.
+
+    What is short of one that the warehouse has closed is told when it does so.
+    """
     told = (
         select(exceptions.c.id)
         .where(exceptions.c.kind == kind, exceptions.c.subject == "return:" + returns.c.rma_number)
         .exists()
     )
+    came = (
+        select(func.coalesce(func.sum(receipts.c.quantity), 0))
+        .where(receipts.c.return_id == returns.c.id)
+        .scalar_subquery()
+    )
+    postgresql = connection.dialect.name == "postgresql"
+    announced = (func.jsonb_array_length if postgresql else func.json_array_length)(returns.c.units)
     rows = connection.execute(
         select(*_COLUMNS)
         .where(
-            returns.c.state == ReturnState.EXPECTED.value,
+            or_(
+                returns.c.state == ReturnState.EXPECTED.value,
+                and_(returns.c.state == ReturnState.ARRIVED.value, came < announced),
+            ),
             returns.c.source != ReturnSource.UNANNOUNCED.value,
             func.coalesce(returns.c.expected_at, returns.c.created_at) <= before,
             ~told,
@@ -260,80 +285,9 @@ def arrived(connection: Connection, return_id: int, received_at: datetime, at: d
 _ARRIVED = (ReturnState.ARRIVED, ReturnState.CLOSED)
 
 
-def link(
-    connection: Connection, return_id: int, part_id: int, order_id: int, how: str, parcel: int | None, at: datetime
-) -> None:
-    """Note which fulfilment order (and parcel) a return turned out to be of."""
-    connection.execute(
-        update(returns)
-        .where(returns.c.id == return_id)
-        .values(
-            fulfilment_order_id=part_id, order_id=order_id, linked_by=how, linked_parcel=parcel, updated_at=at
-        )
-    )
-
-
-@dataclass(frozen=True)
-class Link:
-    """Where a code that came back with goods leads."""
-
-    part_id: int
-    order_id: int
-    how: str
-    parcel: int | None = None
-
-
-def find_link(connection: Connection, account: str, codes: Collection[str], *, by_guess: bool) -> Link | None:
-    """Follow codes to one fulfilment order: our RMA, the parcel's return label; with `by_guess` tracking or reference too.
-
-    None where they lead nowhere, or to several.
-    """
-    if not codes:
-        return None
-    rmas = connection.execute(
-        select(returns.c.fulfilment_order_id, returns.c.order_id).where(
-            returns.c.account == account,
-            returns.c.rma_number.in_(codes),
-            returns.c.fulfilment_order_id.is_not(None),
-        )
-    ).all()
-    if len(rmas) == 1:
-        return Link(rmas[0].fulfilment_order_id, rmas[0].order_id, "rma")
-    columns: list[tuple[Any, str]] = [(parcels.c.return_ident_code, "label")]
-    if by_guess:
-        columns.append((parcels.c.shipment_key, "tracking"))
-    for column, how in columns:
-        rows = connection.execute(
-            select(parcels.c.id, fulfilment_orders.c.id.label("part"), fulfilment_orders.c.order_id)
-            .join(despatches, despatches.c.id == parcels.c.despatch_row)
-            .join(fulfilment_orders, fulfilment_orders.c.id == despatches.c.fulfilment_order_id)
-            .where(fulfilment_orders.c.account == account, column.in_(codes))
-        ).all()
-        if len(rows) == 1:
-            return Link(rows[0].part, rows[0].order_id, how, rows[0].id)
-    if not by_guess:
-        return None
-    parts = connection.execute(
-        select(fulfilment_orders.c.id, fulfilment_orders.c.order_id).where(
-            fulfilment_orders.c.account == account, fulfilment_orders.c.reference.in_(codes)
-        )
-    ).all()
-    return Link(parts[0].id, parts[0].order_id, "reference") if len(parts) == 1 else None
-
-
 def of_announcement(connection: Connection, transmission_id: int) -> Return:
     """Return the return that an announcement's transmission stands for."""
     key = connection.execute(
         select(transmissions.c.key).where(transmissions.c.id == transmission_id)
     ).scalar_one()
     return by_rma(connection, key)
-
-
-def received_by_line(connection: Connection, return_id: int) -> Mapping[tuple[int | None, str], int]:
-    """Return how many units came in under a return, by order line and SKU."""
-    rows = connection.execute(
-        select(receipts.c.order_line_number, receipts.c.sku, func.sum(receipts.c.quantity))
-        .where(receipts.c.return_id == return_id)
-        .group_by(receipts.c.order_line_number, receipts.c.sku)
-    ).all()
-    return {(row[0], row[1]): int(row[2]) for row in rows}

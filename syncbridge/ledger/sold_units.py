@@ -9,22 +9,31 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     case,
     delete,
     exists,
     func,
     or_,
     select,
+    text,
     true,
     union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncbridge.domain.backend import FulfilmentStatus
-from syncbridge.domain.states import SendState, UnitState
+from syncbridge.domain.states import UnitState
 from syncbridge.ledger.orders import slices
 from syncbridge.ledger.stock import Place
-from syncbridge.ledger.tables import fulfilment_lines, fulfilment_orders, order_units, orders, sold_units
+from syncbridge.ledger.tables import (
+    IS_STILL_HELD,
+    fulfilment_lines,
+    fulfilment_orders,
+    order_units,
+    orders,
+    sold_units,
+)
 
 Sold = dict[tuple[Place, str], int]
 """Units per place and *shop* SKU. A place without a warehouse is a merchant whose warehouse is not known yet."""
@@ -71,37 +80,40 @@ def in_flight(
     # What went through the warehouse between the figures and now; of a cancelled order only what left it.
     gone = case((parts.backend_status == FulfilmentStatus.CANCELLED.value, lines.despatched), else_=wanted)
     taken = exists().where(units.order_item_id == sold_units.c.order_item_id)
-    with_lines = fulfilment_orders.join(fulfilment_lines, lines.fulfilment_order_id == parts.id)
-    with_units = fulfilment_orders.join(order_units, units.fulfilment_order_id == parts.id)
-    with_order = orders.c.id == parts.order_id
     known_order = _confirmed(orders.c.confirmed_at, confirmed_by)
     place = (parts.merchant, parts.warehouse)
+    # In a select of its own, as text: an index on a part of the table is used only where its condition is said again.
+    held = (
+        select(parts.id, parts.order_id, *place, parts.backend_version)
+        .where(parts.account == account, text(IS_STILL_HELD))
+        .subquery("held")
+    )
+    at_place = (held.c.merchant, held.c.warehouse)
+    # Written so that no index fits: SQLite would walk through all that was ever despatched, and not what is late.
+    over_there = and_(
+        func.coalesce(parts.account, "") == account, func.coalesce(parts.backend_status, "").in_(_OVER_THERE)
+    )
     rows = connection.execute(
         union_all(
             # A line that was sent twice (a voided despatch) must not make up for another that is not reserved.
-            select(*place, lines.shop_sku.label("sku"), func.sum(case((missing > 0, missing), else_=0)).label("units"))
-            .select_from(with_lines.join(orders, with_order))
-            .where(
-                parts.account == account,
-                parts.backend_version.is_not(None),
-                parts.backend_status.not_in(_OVER_THERE),
-                known_order,
-            )
-            .group_by(*place, lines.shop_sku),
+            select(*at_place, lines.shop_sku.label("sku"), func.sum(case((missing > 0, missing), else_=0)).label("units"))
+            .select_from(held)
+            .join(fulfilment_lines, lines.fulfilment_order_id == held.c.id)
+            .join(orders, orders.c.id == held.c.order_id)
+            .where(held.c.backend_version.is_not(None), known_order)
+            .group_by(*at_place, lines.shop_sku),
             select(*place, lines.shop_sku, func.sum(case((gone > 0, gone), else_=0)))
-            .select_from(with_lines.join(orders, with_order))
-            .where(late, parts.account == account, parts.backend_status.in_(_OVER_THERE), known_order)
+            .select_from(fulfilment_orders)
+            .join(fulfilment_lines, lines.fulfilment_order_id == parts.id)
+            .join(orders, orders.c.id == parts.order_id)
+            .where(late, over_there, known_order)
             .group_by(*place, lines.shop_sku),
-            select(*place, units.sku, func.count())
-            .select_from(with_units.join(orders, with_order))
-            .where(
-                parts.account == account,
-                parts.backend_version.is_(None),
-                parts.state != SendState.WITHDRAWN.value,
-                units.state == UnitState.OPEN.value,
-                known_order,
-            )
-            .group_by(*place, units.sku),
+            select(*at_place, units.sku, func.count())
+            .select_from(held)
+            .join(order_units, units.fulfilment_order_id == held.c.id)
+            .join(orders, orders.c.id == held.c.order_id)
+            .where(held.c.backend_version.is_(None), units.state == UnitState.OPEN.value, known_order)
+            .group_by(*at_place, units.sku),
             select(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku, func.count())
             .where(~taken, _confirmed(sold_units.c.confirmed_at, confirmed_by))
             .group_by(sold_units.c.merchant, sold_units.c.warehouse, sold_units.c.sku),
@@ -154,9 +166,9 @@ def note_sold(connection: Connection, seen: Sequence[SoldUnit], gone: Sequence[i
         make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         connection.execute(
             make(sold_units).on_conflict_do_nothing(index_elements=["order_item_id"]),
-            [vars(unit) | {"seen_at": at} for unit in seen],
+            [vars(unit) | {"seen_at": at} for unit in sorted(seen, key=lambda one: one.order_item_id)],
         )
-    for some in slices(gone):
+    for some in slices(sorted(gone)):
         connection.execute(delete(sold_units).where(sold_units.c.order_item_id.in_(some)))
 
 

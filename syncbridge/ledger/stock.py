@@ -1,33 +1,41 @@
-"""Stock levels as the ledger holds them: what back ends have, and what the shop was told."""
+"""Stock levels as the ledger holds them: what back ends have, as read from their feeds. What the shop is told is `stock_writes`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from syncbridge.domain.stock import StockRow, Terms
+from syncbridge.domain.stock import StockRow
 from syncbridge.ledger.tables import catalogue_items, stock_levels
 
 Place = tuple[str, str]
 """(merchant, SCAYLE warehouse key)."""
+
+Name = tuple[str, str, str]
+"""(merchant, SCAYLE warehouse key, SCAYLE SKU)."""
+
+_FINEST = Decimal("0.0001")
 
 
 @dataclass(frozen=True)
 class Level:
     """One SKU of one merchant's warehouse. `published` and `stamp` are None before the first write.
 
+    `changed_at` is when the warehouse saw the figure, and `observed_at` when we did.
+
     `active` is false where the back end's row says so, and where its catalogue, asked later than the row came, does
     not serve the SKU any more. `missing_at` is set while the last complete snapshot had no row of it, and `asked_at` is
     when the catalogue last told of it.
 
     `published` is what the shop was last known to hold; with `sending`, a quantity was sent since and no answer has
-    proven it; with `sent_at`, a worker waits for that answer since then. `stamp` is the newest stamp that the shop may
+    proven it; with `sent_at`, a worker waits for that answer since then. `told` is the number that we sent last, whatever
+    came of it and whatever was made of it in the shop since. `stamp` is the newest stamp that the shop may
     have seen for it, its own edits included.
     """
 
@@ -40,6 +48,7 @@ class Level:
     observed: Decimal
     active: bool
     observed_at: datetime
+    changed_at: datetime | None
     sending: int | None
     published: int | None
     stamp: datetime | None
@@ -48,10 +57,19 @@ class Level:
     sent_at: datetime | None
     missing_at: datetime | None
     asked_at: datetime | None
+    told: int | None
 
     @property
     def place(self) -> Place:
         return self.merchant, self.warehouse
+
+    @property
+    def name(self) -> Name:
+        return self.merchant, self.warehouse, self.shop_sku
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.account, self.warehouse_code, self.sku
 
     @property
     def subject(self) -> str:
@@ -69,8 +87,19 @@ def observe(
     account: str,
     rows: Iterable[tuple[StockRow, str, str, str]],
     at: datetime,
+    *,
+    snapshot: bool = False,
 ) -> None:
-    """Store (row, merchant, warehouse, shop SKU) of a feed; a row that is older than what is stored changes nothing."""
+    """Store (row, merchant, warehouse, shop SKU) of a feed; a row that is older than what is stored changes nothing.
+
+    In a `snapshot` of everything a row counts as new as well if it changed, by its own date, after we last took its figure:
+    a back end that was restored from a backup numbers its changes from there again.
+
+    A row that is stored already keeps its name in the shop: see `stock_writes.rename`.
+
+    Rows are taken in the order of their keys, here and wherever several are written at once: two workers that want the
+    same ones wait for each other and never both.
+    """
     values = [
         {
             "account": account,
@@ -79,7 +108,7 @@ def observe(
             "merchant": merchant,
             "warehouse": warehouse,
             "shop_sku": shop_sku,
-            "observed": format(row.available_for_sale, "f"),
+            "observed": _figure(row.available_for_sale),
             "active": row.active,
             "sequence": row.sequence,
             "changed_at": row.changed_at,
@@ -89,17 +118,20 @@ def observe(
             "ignored": 0,
             "reason": "",
         }
-        for row, merchant, warehouse, shop_sku in rows
+        for row, merchant, warehouse, shop_sku in sorted(rows, key=lambda one: (one[0].warehouse_code, one[0].sku))
     ]
     if not values:
         return
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = make(stock_levels)
     old, new = stock_levels.c, statement.excluded
+    newer = old.sequence <= new.sequence
+    if snapshot:
+        newer = or_(newer, new.changed_at > old.observed_at)
     # A row that came late still proves that the back end has the SKU.
     kept = {
-        name: case((old.sequence <= new.sequence, new[name]), else_=old[name])
-        for name in ("merchant", "warehouse", "shop_sku", "observed", "active", "sequence", "changed_at", "observed_at")
+        name: case((newer, new[name]), else_=old[name])
+        for name in ("observed", "active", "sequence", "changed_at", "observed_at")
     }
     connection.execute(
         statement.on_conflict_do_update(
@@ -110,18 +142,25 @@ def observe(
     )
 
 
+def _figure(raw: Decimal) -> str:
+    """Return a figure as its column takes it: what floating point adds far behind the point is no part of a unit.
+
+    Rounded down, as whoever makes units of it does: 5.55E-17 is "0", 2.99999 is "2.9999".
+    """
+    return format(raw.quantize(_FINEST, ROUND_FLOOR).normalize(), "f")
+
+
 def note_missing(connection: Connection, account: str, began: datetime, at: datetime) -> int:
     """Mark the levels of which a complete snapshot, begun at `began`, had no row; return how many are new to that."""
     columns = stock_levels.c
-    return connection.execute(
-        update(stock_levels)
-        .where(
-            columns.account == account,
-            columns.missing_at.is_(None),
-            func.coalesce(columns.seen_at, columns.observed_at) < began,
-        )
-        .values(missing_at=at)
-    ).rowcount
+    not_shown = and_(
+        columns.account == account,
+        columns.missing_at.is_(None),
+        func.coalesce(columns.seen_at, columns.observed_at) < began,
+    )
+    in_order = select(columns.sku).where(not_shown).order_by(columns.warehouse_code, columns.sku)
+    connection.execute(in_order.with_for_update())
+    return connection.execute(update(stock_levels).where(not_shown).values(missing_at=at)).rowcount
 
 
 def figures_mark(connection: Connection, account: str) -> tuple[int, int]:
@@ -161,122 +200,22 @@ def _level(row: Any) -> Level:
 
 def _all_levels() -> Select[Any]:
     names = (
-        "account", "warehouse_code", "sku", "merchant", "warehouse", "shop_sku", "observed", "observed_at", "sending",
+        "account", "warehouse_code", "sku", "merchant", "warehouse", "shop_sku", "observed", "observed_at", "changed_at", "sending",
         "published", "stamp", "ignored", "not_before", "sent_at", "missing_at",
     )  # fmt: skip
     levels, known = stock_levels.c, catalogue_items.c
     # The newest word counts: a product may be taken off sale without its stock moving.
     withdrawn = and_(known.active.is_(False), known.seen_at > levels.observed_at)
     active = case((withdrawn, False), else_=levels.active)
-    return select(*(levels[name] for name in names), active.label("active"), known.seen_at.label("asked_at")).join(
+    told = levels.available - levels.in_flight - levels.buffer
+    return select(
+        *(levels[name] for name in names),
+        active.label("active"),
+        known.seen_at.label("asked_at"),
+        case((told < 0, 0), else_=told).label("told"),
+    ).join(
         catalogue_items, and_(known.account == levels.account, known.sku == levels.sku), isouter=True
     )
 
 
 _LEVELS = _all_levels()
-
-
-def intend(connection: Connection, level: Level, terms: Terms, stamp: datetime, at: datetime) -> bool:
-    """Record that a quantity is about to be sent; false when somebody sent with that stamp or a newer one."""
-    changed = connection.execute(
-        _INTEND,
-        {
-            "of_account": level.account,
-            "of_code": level.warehouse_code,
-            "of_sku": level.sku,
-            "to_sending": terms.sellable,
-            "to_available": terms.available,
-            "to_in_flight": terms.in_flight,
-            "to_buffer": terms.buffer,
-            "to_stamp": stamp,
-            "at": at,
-        },
-    )
-    return changed.rowcount == 1
-
-
-_OF = and_(
-    stock_levels.c.account == bindparam("of_account"),
-    stock_levels.c.warehouse_code == bindparam("of_code"),
-    stock_levels.c.sku == bindparam("of_sku"),
-)
-_INTEND = (
-    update(stock_levels)
-    .where(_OF, or_(stock_levels.c.stamp.is_(None), stock_levels.c.stamp < bindparam("to_stamp")))
-    .values(
-        sending=bindparam("to_sending"),
-        available=bindparam("to_available"),
-        in_flight=bindparam("to_in_flight"),
-        buffer=bindparam("to_buffer"),
-        stamp=bindparam("to_stamp"),
-        sent_at=bindparam("at"),
-    )
-)
-_SETTLE = (
-    update(stock_levels)
-    .where(_OF, stock_levels.c.stamp == bindparam("of_stamp"))
-    .values(
-        stamp=bindparam("to_stamp"),
-        published_at=bindparam("at"),
-        ignored=bindparam("to_ignored"),
-        reason=bindparam("to_reason"),
-        not_before=bindparam("to_not_before"),
-        sent_at=None,
-    )
-)
-_PROVEN = _SETTLE.values(sending=None, published=bindparam("to_published"))
-
-
-def settle(
-    connection: Connection,
-    level: Level,
-    *,
-    sent: datetime,
-    published: int | None,
-    stamp: datetime,
-    at: datetime,
-    ignored: int = 0,
-    reason: str = "",
-    not_before: datetime | None = None,
-) -> None:
-    """Note what came of a write that was sent with the stamp `sent`; a newer write's row is left alone.
-
-    Without a proven quantity (`published` is None) the write counts as open: the next run sends again, and what the
-    shop was last known to hold stays, so that a sell-out is still seen as one.
-    """
-    values: dict[str, object] = {
-        "of_account": level.account,
-        "of_code": level.warehouse_code,
-        "of_sku": level.sku,
-        "of_stamp": sent,
-        "to_stamp": stamp,
-        "at": at,
-        "to_ignored": ignored,
-        "to_reason": reason[:200],
-        "to_not_before": not_before,
-    }
-    if published is None:
-        connection.execute(_SETTLE, values)
-    else:
-        connection.execute(_PROVEN, values | {"to_published": published})
-
-
-def correct(
-    connection: Connection, level: Level, held: int | None, stamp: datetime | None, reason: str, at: datetime
-) -> bool:
-    """Note what the shop really holds, so that the next run puts it right with a newer stamp.
-
-    False, and nothing is noted, when a write was sent since `level` was read: then the two cannot be compared.
-    """
-    newest = max((one for one in (level.stamp, stamp) if one is not None), default=None)
-    changed = connection.execute(
-        update(stock_levels)
-        .where(
-            stock_levels.c.account == level.account,
-            stock_levels.c.warehouse_code == level.warehouse_code,
-            stock_levels.c.sku == level.sku,
-            stock_levels.c.stamp.is_not_distinct_from(level.stamp),
-        )
-        .values(published=held, stamp=newest, reason=reason[:200], not_before=None)
-    )
-    return changed.rowcount == 1

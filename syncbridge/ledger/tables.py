@@ -54,6 +54,12 @@ IS_UNFINISHED_THERE = (
     "state = 'acknowledged' AND (backend_status IS NULL OR backend_status NOT IN ('despatched', 'cancelled'))"
 )
 IS_WITHDRAWN = "state = 'withdrawn'"
+IS_OPEN_RETURN = "state IN ('waiting', 'expected', 'arrived')"
+IS_UNDONE_RECEIPT = "state IN ('waiting', 'held') OR decision = 'ask'"
+# Of these a back end may still have units to reserve, whether it has shown them or not.
+IS_STILL_HELD = (
+    "state <> 'withdrawn' AND (backend_status IS NULL OR backend_status NOT IN ('despatched', 'cancelled'))"
+)
 
 # One row per order × merchant × warehouse × delegation: what one back end was asked to send. `asked_at` is when the
 # back end was last asked about it, where it does not tell by itself; `cancel_wanted` says that a row of
@@ -89,6 +95,8 @@ fulfilment_orders = Table(
           sqlite_where=text(IS_UNFINISHED_THERE)),
     Index("ix_fulfilment_orders_withdrawn", "account", "updated_at", postgresql_where=text(IS_WITHDRAWN),
           sqlite_where=text(IS_WITHDRAWN)),
+    Index("ix_fulfilment_orders_still_held", "account", postgresql_where=text(IS_STILL_HELD),
+          sqlite_where=text(IS_STILL_HELD)),
 )
 
 # One row per name that an order ever had in the shop: a cancellation call knows it by nothing else.
@@ -170,7 +178,7 @@ order_units = Table(
     Column("state", String(16), nullable=False),
     Column("parcel_id", BigInteger, ForeignKey("parcels.id"), index=True),
     Column("closed_by", BigInteger, ForeignKey("transmissions.id"), index=True),
-    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
@@ -437,6 +445,7 @@ returns = Table(
     Column("linked_parcel", BigInteger),
     Column("given_rma", String(64), nullable=False),
     Column("reference", String(64), nullable=False),
+    Column("codes", Json),
     Column("backend_id", String(64)),
     Column("backend_status", String(32)),
     Column("backend_version", BigInteger),
@@ -446,8 +455,11 @@ returns = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("account", "backend_id"),
+    Index("ix_returns_codes", "created_at", postgresql_where=text("codes IS NOT NULL"),
+          sqlite_where=text("codes IS NOT NULL")),
     Index("ix_returns_open", "state", "created_at", postgresql_where=text("state IN ('waiting', 'expected')"),
           sqlite_where=text("state IN ('waiting', 'expected')")),
+    Index("ix_returns_unfinished", "state", postgresql_where=text(IS_OPEN_RETURN), sqlite_where=text(IS_OPEN_RETURN)),
 )
 
 # One row per receipt line of a back end: goods that came back, once. `units` are those that they turned out to be.
@@ -475,6 +487,8 @@ receipts = Table(
     UniqueConstraint("account", "receipt_line_id"),
     Index("ix_receipts_waiting", "created_at", postgresql_where=text("state = 'waiting'"),
           sqlite_where=text("state = 'waiting'")),
+    Index("ix_receipts_undone", "received_at", postgresql_where=text(IS_UNDONE_RECEIPT),
+          sqlite_where=text(IS_UNDONE_RECEIPT)),
 )
 
 # One row per unit that came back or that the shop shows as returned: its one return in the shop, ever, and its refund.

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from syncbridge.domain.states import ExceptionState
 from syncbridge.domain.stock import Terms, publishing_order, stamp_for
 from syncbridge.ledger import feeds, stock
-from syncbridge.ledger.exceptions import is_open
 from syncbridge.ledger.stock import Level
-from syncbridge.ledger.tables import stock_comparisons, stock_levels
+from syncbridge.ledger.tables import exceptions, stock_comparisons, stock_levels
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Rules:
     """How a run counts, given by whoever knows: the report has no rules of its own.
 
     `explain` returns the terms of a level's number, `differs` whether the shop may hold another, `in_hand` whether a
-    worker has just sent it, and `is_configured` whether the level's merchant still has its warehouse.
+    worker has just sent it, and `is_configured` whether the shop sells from that row at all.
     """
 
     explain: Callable[[Level], Terms]
@@ -34,13 +34,14 @@ class Sources:
     """From when a back end's figures are; an instant is None before the first complete read.
 
     `read_to`: its stock feed, less the feed's lag. `known_orders`: up to when we know what the shop has confirmed.
-    `held`: a mass change waits for a person.
+    `held`: a mass change waits for a person, and `held_for` is why.
     """
 
     account: str
     read_to: datetime | None
     known_orders: datetime | None
     held: bool
+    held_for: str = ""
 
     @property
     def as_of(self) -> datetime | None:
@@ -55,9 +56,11 @@ class StockLine:
     """One SKU of one merchant's warehouse: the terms as of now, and what the shop holds as far as we know.
 
     `published` is what the shop was last known to hold, None for nothing; `sending` was sent since and no answer has proven
-    it. `as_of` is the instant for which the terms are true, and
-    `moved_at` when the back end's figure last changed here. `differs` says that a number has to be written, and `why` what
-    it waits for; `why` of a line that agrees names what is odd about its terms, or is empty.
+    it. `as_of` is the instant for which the terms are true, `moved_at` when the back end's figure last changed here, and
+    `changed_at` when it changed there by the back end's own clock, None where it does not say.
+
+    `differs` says that a number has to be written, `due` that the next run writes it, `held` that it waits for nothing but a
+    person's release, and `why` what it waits for; `why` of a line that agrees names what is odd about its terms, or is empty.
     """
 
     sku: str
@@ -75,8 +78,10 @@ class StockLine:
     stamp: datetime | None
     as_of: datetime | None
     moved_at: datetime
+    changed_at: datetime | None
     differs: bool
     due: bool
+    held: bool
     why: str
 
 
@@ -100,11 +105,19 @@ def sources(
 ) -> Sources:
     """Return from when a back end's figures are. `feed` is the name of its stock feed."""
     read_to = feeds.position(connection, feed).read_to
+    held = connection.execute(
+        select(exceptions.c.evidence).where(
+            exceptions.c.kind == "stock_held",
+            exceptions.c.subject == f"stock:{account}",
+            exceptions.c.state != ExceptionState.RESOLVED.value,
+        )
+    ).first()
     return Sources(
         account,
         None if read_to is None else read_to - lag,
         known_orders,
-        is_open(connection, "stock_held", f"stock:{account}"),
+        held is not None,
+        str(held.evidence.get("reason", "")) if held else "",
     )
 
 
@@ -140,8 +153,10 @@ def stock_lines(
             stamp=level.stamp,
             as_of=found.as_of,
             moved_at=level.observed_at,
+            changed_at=level.changed_at,
             differs=differs,
             due=differs and not waits,
+            held=differs and found.held and waits == _held(found),
             why=why,
         )
 
@@ -170,7 +185,7 @@ def _reasons(connection: Connection, account: str) -> dict[tuple[str, str], str]
 def _waits(level: Level, terms: Terms, found: Sources, rules: Rules, now: datetime) -> str:
     """Say what keeps the next run from writing a number, or nothing."""
     if not rules.is_configured(level):
-        return "left alone: no longer in the configuration"
+        return "left alone: by the configuration the shop does not sell from it"
     if found.read_to is None:
         return "waits: the back end's stock was never read to its end"
     if found.known_orders is None:
@@ -179,11 +194,13 @@ def _waits(level: Level, terms: Terms, found: Sources, rules: Rules, now: dateti
         return f"waits until {level.not_before:%H:%M:%S} UTC: the shop refused it"
     if rules.in_hand(level, terms):
         return "a worker has just sent it and waits for the answer"
-    if found.held:
-        return f"held: a mass change of {found.account} needs a look"
     if stamp_for((found.read_to, found.known_orders, now), last=level.stamp) is None:
         return "waits: the shop may hold a stamp as new as our figures"
-    return ""
+    return _held(found) if found.held else ""
+
+
+def _held(found: Sources) -> str:
+    return f"held: a mass change of {found.account} needs a look"
 
 
 def _differs(level: Level, reason: str) -> str:

@@ -2,72 +2,39 @@
 
 from __future__ import annotations
 
-import re
-import time
-import uuid
-
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from syncbridge import log as logging_setup
 from syncbridge.web import cancellations, delegation, health, metrics, webhooks
 from syncbridge.web.bodies import BodyRefused
+from syncbridge.web.console.application import create_console
 from syncbridge.web.failures import where
 from syncbridge.web.parts import Parts
 from syncbridge.web.replies import refusal, try_again
+from syncbridge.web.request_log import observe, route
 
 log = structlog.get_logger(__name__)
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Routes that a machine asks every few seconds: counted, not logged."""
-
 
 def create_app(parts: Parts) -> Flask:
-    """Return the WSGI application."""
+    """Return the WSGI application: what vendors and machines call, and under `/console` what people look at."""
     app = Flask("syncbridge", static_folder=None)
-    app.before_request(_begin)
-    app.after_request(_end)
+    observe(app)
     app.register_error_handler(BodyRefused, _body_refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failed)
     for endpoints in (delegation, cancellations, webhooks, health, metrics):
         app.register_blueprint(endpoints.blueprint(parts))
+    # An application of its own: cookies, forms, error pages and proxies are the console's business alone.
+    console = create_console(parts)
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/console": console})  # type: ignore[method-assign]  # as Flask documents it
     return app
 
 
-def _begin() -> None:
-    g.begun = time.perf_counter()
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    logging_setup.forget_context()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-
-def _end(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    route = _route()
-    metrics.REQUESTS.labels(route, str(response.status_code)).inc()
-    if route not in _QUIET:
-        log.info(
-            "request",
-            method=request.method,
-            route=route,
-            status=response.status_code,
-            milliseconds=round((time.perf_counter() - g.begun) * 1000, 1),
-        )
-    return response
-
-
-def _route() -> str:
-    """Return the route's pattern; paths that lead nowhere share one name, so that nobody can fill the metrics."""
-    return request.url_rule.rule if request.url_rule is not None else "unknown"
-
-
 def _body_refused(error: BodyRefused) -> Response:
-    log.warning("body_refused", status=error.status, error_key=error.error_key, route=_route())
+    log.warning("body_refused", status=error.status, error_key=error.error_key, route=route())
     return refusal(error.status, error.error_key, error.message)
 
 
@@ -79,5 +46,5 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _failed(error: Exception) -> Response:
-    log.error("request_failed", route=_route(), error=type(error).__name__, at=where(error))
+    log.error("request_failed", route=route(), error=type(error).__name__, at=where(error))
     return try_again()

@@ -211,11 +211,28 @@ def test_an_installation_without_the_endpoint_is_told_from_a_batch_that_is_not_t
         ledger.send_batch(ledger.compose_batch(BATCH))
 
 
-@pytest.mark.parametrize("choice", ["manual", "off"])
-def test_nothing_leaves_where_a_person_posts_or_nobody(make: Make, choice: str) -> None:
-    ledger = make(financial=choice)
-    assert ledger.capability is Capability(choice)
-    with pytest.raises(NeedsPerson, match=choice):
+def test_where_a_person_posts_nothing_leaves_and_they_are_told_what_to_post(make: Make) -> None:
+    ledger = make(financial="manual")
+    assert ledger.capability is Capability.MANUAL
+    with pytest.raises(NeedsPerson) as task:
+        ledger.send_batch(ledger.compose_batch(BATCH))
+    totals = BATCH.control_totals
+    for said in (BATCH.reference, f"{totals.count} postings", f"{BATCH.currency} ", "by hand", "manual"):
+        assert said in task.value.message
+    assert make().find_batch(BATCH.reference) is None
+
+
+def test_what_a_person_posted_is_found(make: Make) -> None:
+    make().send_batch(make().compose_batch(BATCH))
+    found = make(financial="manual").find_batch(BATCH.reference)
+    assert found is not None
+    assert found.reference == BATCH.reference
+
+
+def test_where_nobody_posts_nothing_leaves(make: Make) -> None:
+    ledger = make(financial="off")
+    assert ledger.capability is Capability.OFF
+    with pytest.raises(NeedsPerson, match="off"):
         ledger.send_batch(ledger.compose_batch(BATCH))
     assert make().find_batch(BATCH.reference) is None
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 
 from connectors.orderwise.adapter import OrderWiseBackend
 from syncbridge.config.orderwise import OrderWiseSettings
@@ -343,6 +344,27 @@ def test_stock_is_the_raw_sum_of_the_sale_locations(backend: OrderWiseBackend, o
     orderwise_control("POST", "/stock/adjust", {"sku": "TEE-ORG-BLK-M", "stockLocationId": 5, "delta": -4})
     rows, _ = drained(backend.stock_changed(cursor, None))
     assert [row.available_for_sale for row in rows if row.sku == "TEE-ORG-BLK-M"][-1] == 100
+
+
+def test_a_product_that_somebody_made_and_the_job_has_not_seen_yet_hides_no_other(
+    backend: OrderWiseBackend, orderwise_control: Any, orderwise_server: str
+) -> None:
+    """As a public client makes one: from a template, then stock booked in; until the job runs its time is null."""
+    orderwise_control("PUT", "/settings", {"recalculationSeconds": 3600})
+    base = f"{orderwise_server}/owapi"
+    token = requests.get(f"{base}/token/gettoken", auth=("syncbridge", "orderwise-sandbox"), timeout=5).text.strip('"')
+    signed = {"Authorization": f"Bearer {token}"}
+    new = {"variantInfo": {"code": "TYRE-1", "description": "Tyre", "eanCode": "5011111111111"}}
+    made = requests.post(f"{base}/variants?template_variant_id=5521", json=new, headers=signed, timeout=5)
+    assert made.status_code == 201
+    booked = {"variantID": made.json()["variantInfo"]["id"], "stockLocationID": 3, "binID": 1, "quantity": 4}
+    assert requests.post(f"{base}/stock/adjust-stock-in", json=booked, headers=signed, timeout=5).status_code == 200
+    rows, cursor = drained(backend.stock_changed(None, None))
+    assert "TYRE-1" not in {row.sku for row in rows}
+    assert "TEE-NAVY-M" in {row.sku for row in rows}
+    orderwise_control("POST", "/stock/recalculate")
+    rows, _ = drained(backend.stock_changed(cursor, None))
+    assert [row.available_for_sale for row in rows if row.sku == "TYRE-1"] == [4]
 
 
 def test_an_order_reserves_at_once_and_free_stock_follows_with_the_job(

@@ -74,7 +74,7 @@ def place(scayle_control: Any) -> Callable[..., int]:
     return make
 
 
-def eventually(found: Callable[[], Any], seconds: float = 5) -> Any:
+def eventually(found: Callable[[], Any], seconds: float = 30) -> Any:
     ends_at = time.monotonic() + seconds
     while not (result := found()):
         assert time.monotonic() < ends_at, "it did not come about"

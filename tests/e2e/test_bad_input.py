@@ -23,7 +23,7 @@ from sqlalchemy import select
 from syncbridge.ledger.tables import inbox
 from syncbridge.sandbox.demo.addresses import MERCHANT, SHOP_KEY, WAREHOUSE
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ORDERS = f"/scayle/{MERCHANT}/orders"
 SHOPPER = {
@@ -209,7 +209,7 @@ def aftermath(whole: Installation, placed: dict[str, int]) -> Aftermath:
         return owed <= {row["order_id"] for row in seen}
 
     wait_until(
-        complete, 60, lambda: f"no exception about {owed - {row['order_id'] for row in seen}} in {seen}"
+        complete, 180, lambda: f"no exception about {owed - {row['order_id'] for row in seen}} in {seen}"
     )
     return Aftermath(answers, seen, kept)
 
@@ -288,7 +288,7 @@ def test_bad_webhooks_are_answered_and_change_nothing(whole: Installation) -> No
 def test_a_name_in_any_script_reaches_the_warehouse_as_it_is(whole: Installation) -> None:
     name = {"firstName": "Нина 美咲", "lastName": "אדם Ł\u0301ukasz"}
     order_id = ordered(whole, {}, **name)
-    whole.await_on_scend([order_id], 30)
+    whole.await_on_scend([order_id])
     held = whole.vendors.scend.call("GET", "/state", section="orders")["orders"]
     (mine,) = [one for one in held if one["clientReference"].endswith(f"-{order_id}")]
     assert name["lastName"] in json.dumps(mine, ensure_ascii=False)
@@ -303,7 +303,7 @@ def test_good_orders_go_their_way_beside_all_that(whole: Installation) -> None:
         units = whole.vendors.scayle.call("GET", "/state", section="units")["units"]
         return [one for one in units if one["orderId"] in orders and one["status"] != "delivered"]
 
-    wait_until(lambda: not open_units(), 60, lambda: str(open_units()[:3]))
+    wait_until(lambda: not open_units(), 180, lambda: str(open_units()[:3]))
 
 
 def test_afterwards_no_5xx_was_answered_and_no_log_knows_the_shopper(whole: Installation) -> None:
@@ -316,7 +316,7 @@ def test_afterwards_no_5xx_was_answered_and_no_log_knows_the_shopper(whole: Inst
     assert len(calls) > 20
     assert [line for line in calls if line["status"] >= 500] == []
     assert [
-        line for line in lines if line["event"] in {"delegation_failed", "request_failed", "webhook_failed"}
+        line for line in lines if line["event"] in {"merchant_call_failed", "request_failed", "webhook_failed"}
     ] == []
     places = {**whole.stage.log_texts(), **whole.stage.redis_texts()}
     assert "delegation_refused" in whole.log_text()

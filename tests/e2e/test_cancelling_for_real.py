@@ -21,7 +21,7 @@ from syncbridge.sandbox.demo.addresses import MERCHANT, SCAYLE_PATH, SHOP_KEY
 from syncbridge.sandbox.demo.second import ERP_MERCHANT, ERP_WAREHOUSE
 from syncbridge.sandbox.replay import ControlPlane, ReplayRefused
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
 
 BOTH = (MERCHANT, ERP_MERCHANT)
 CLOSED = {"cancelled", "undeliverable"}
@@ -65,7 +65,7 @@ def an_order(one: Installation, merchant: str) -> int:
     for _ in range(40):
         (order_id,) = one.place(1)
         if one.placed[order_id].merchants == (merchant,):
-            wait_until(lambda: held(one, merchant, order_id) is not None, 60)  # noqa: B023 - it is waited for at once
+            wait_until(lambda: held(one, merchant, order_id) is not None, 120)  # noqa: B023 - it is waited for at once
             return order_id
     raise AssertionError(f"the supply has nothing for {merchant}")
 
@@ -96,7 +96,7 @@ def ask_until_answered(one: Installation, order_id: int, merchant: str) -> reque
             return None
         return answer if answer.status_code == 201 else None
 
-    found: requests.Response = wait_until(answered, 60)
+    found: requests.Response = wait_until(answered, 120)
     return found
 
 
@@ -113,7 +113,7 @@ def restart_web(one: Installation) -> None:
             return False
         return up and one.pid("web") != old
 
-    wait_until(is_back, 60)
+    wait_until(is_back, 120)
 
 
 def unit_states(one: Installation, order_id: int) -> set[str]:
@@ -142,11 +142,11 @@ def test_a_success_outlives_a_restart_an_empty_redis_and_two_days(one: Installat
 @pytest.mark.parametrize("merchant", BOTH)
 def test_a_web_process_that_dies_while_it_answers_leaves_one_truth(one: Installation, merchant: str) -> None:
     order_id = an_order(one, merchant)
-    slow = {"match": {"pathRegex": ".*cancel.*"}, "fault": "slow", "milliseconds": 3000, "times": 1}
+    slow = {"match": {"pathRegex": ".*cancel.*"}, "fault": "slow", "milliseconds": 6000, "times": 1}
     plane_of(one, merchant).call("POST", "/faults", slow)
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(ask, one, order_id, merchant)
-        wait_until(one.calls_in_flight, 20)
+        wait_until(one.calls_in_flight, 60)
         time.sleep(0.3)
         one.processes.kill("web")
         assert isinstance(lost.exception(timeout=30), requests.RequestException)
@@ -154,7 +154,7 @@ def test_a_web_process_that_dies_while_it_answers_leaves_one_truth(one: Installa
     assert answer.json()["cancellationResult"] == "successful"
     assert held(one, merchant, order_id)["status"] == "CANCELLED"
     one.vendors.scayle.call("POST", f"/orders/{order_id}/cancel", {"wait": True})
-    wait_until(lambda: unit_states(one, order_id) <= CLOSED, 60, lambda: str(unit_states(one, order_id)))
+    wait_until(lambda: unit_states(one, order_id) <= CLOSED, 120, lambda: str(unit_states(one, order_id)))
 
 
 def test_calls_at_once_get_one_answer_and_cancel_once(one: Installation) -> None:
@@ -182,14 +182,12 @@ MISUSED: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize("name", MISUSED)
 def test_a_call_that_cannot_be_read_is_refused_kept_and_told(one: Installation, name: str) -> None:
     body, status = MISUSED[name]
-    before = len(one.exceptions())
+    before = one.open_kinds()
     answer = one.post(f"/scayle/{MERCHANT}/cancellations", body)
     assert (answer.status_code, set(answer.json())) == (status, {"errorKey", "message", "context"}), answer.text
-    told = one.exceptions()
-    kinds = {row["kind"] for row in told}
-    assert "message_unreadable" in kinds, kinds
-    assert "defect" not in kinds
-    assert len(told) >= before
+    # Others of the installation's flows may add theirs meanwhile.
+    assert one.open_kinds()["message_unreadable"] == before["message_unreadable"] + 1
+    assert "defect" not in one.open_kinds()
 
 
 def test_strangers_and_unknown_names_cancel_nothing(one: Installation) -> None:
@@ -202,7 +200,7 @@ def test_strangers_and_unknown_names_cancel_nothing(one: Installation) -> None:
     assert ask(one, "99999999").status_code == 503
     # A letter that was cut in two is mended, as in a delegation; no order is called so.
     assert ask(one, 1, orderReferenceKey="OR-GB-\ud83d").status_code == 503
-    assert "defect" not in {row["kind"] for row in one.exceptions()}
+    assert "defect" not in one.open_kinds()
     # The second merchant's only warehouse is none of the first one's.
     with requests.Session() as session:
         session.trust_env = False
@@ -213,7 +211,7 @@ def test_strangers_and_unknown_names_cancel_nothing(one: Installation) -> None:
         ).json()
     (other,) = [row["id"] for row in listed["entities"] if row["referenceKey"] == ERP_WAREHOUSE]
     assert ask(one, order_id, warehouseIds=[other]).status_code == 503
-    assert any(row["kind"] == "cancellation_odd" for row in one.exceptions())
+    assert one.open_kinds()["cancellation_odd"]
     assert held(one, MERCHANT, order_id)["status"] != "CANCELLED"
 
 

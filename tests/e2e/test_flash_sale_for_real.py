@@ -9,10 +9,10 @@ from syncbridge.sandbox.flash_sale.sale import hold_sale
 from syncbridge.sandbox.flash_sale.script import write_script
 from syncbridge.sandbox.flash_sale.verdict import judge
 
-pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timeout(600)]
 
-CLOCKS_APART_SECONDS = 0.2
-"""Two stand-ins on a busy machine note the same instant up to so far apart (guessed)."""
+CLOCKS_APART_SECONDS = 0.5
+"""Two stand-ins on a busy machine note the same instant up to so far apart (guessed); a stock run that did wrong shows for two."""
 
 
 def test_the_shop_never_shows_more_than_it_may_and_sells_nothing_twice() -> None:

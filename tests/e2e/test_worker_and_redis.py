@@ -1,16 +1,20 @@
 """What workers owe us when Redis or the platform is unkind: contract tests of Celery and kombu on a real server.
 
-Newer releases than the pinned ones fail the first two: the worker exits when Redis goes away while it holds a message, or
-stays alive and consumes nothing after dropped connections. They are what has to pass before the pin is moved.
+Celery 5.7.0 fails the first: the worker exits when Redis goes away while it holds a message. The pinned pair, too, fails the second
+without `tasks.acknowledging`: a worker stays alive and consumes nothing after dropped connections. They are what has to pass before the
+pin is moved or the guard is removed.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from installation import Installation, children_of, installation, is_alive, wait_until
@@ -20,12 +24,15 @@ from syncbridge.coordination import keys
 from syncbridge.coordination.doorbell import publisher_app
 from syncbridge.sandbox.demo import stage as programs
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
 
 WORKERS = ("worker-0", "worker-1")
 PROBE = 0.001
-"""Seconds of a time slot: every probe has one of its own, and no slot of the schedule has a number so high."""
+"""Seconds of a time slot, divided by the probe's number: no slot of the schedule is so short."""
 FIRST_PROBE_SLOT = 10**11
+_numbers = count(1)
+PATIENCE = 60.0
+"""Seconds for what takes five on a machine that is not busy."""
 
 
 @pytest.fixture(scope="module")
@@ -41,37 +48,40 @@ def broker(whole: Installation) -> Iterator[Redis]:
     client.close()
 
 
-def probe(one: Installation, count: int = 1, countdown: float | None = None) -> None:
-    """Send messages of which each leaves a trace in the ledger once a worker has run it."""
+def probe(one: Installation, many: int, countdown: float | None = None) -> set[int]:
+    """Send messages of which each leaves a trace in the ledger once a worker has run it; return their numbers.
+
+    The trace is the time slot that a scheduled run claims. Every probe has slots of a length of its own: of two that run in
+    the same millisecond, with slots of one length, the second would find its slot taken and leave no trace.
+    """
+    numbers = [next(_numbers) for _ in range(many)]
     with publisher_app(one.redis.url) as app:
-        for _ in range(count):
+        for number in numbers:
             app.send_task(
                 "syncbridge.escalate",
-                kwargs={"every": PROBE},
+                kwargs={"every": PROBE / number},
                 queue="housekeeping",
                 countdown=countdown,
                 ignore_result=True,
             )
-            time.sleep(0.005)
+    return set(numbers)
 
 
-def probed(one: Installation) -> int:
-    """Count the probes that were run."""
-    return sum(slot > FIRST_PROBE_SLOT for slot in one.slots("escalate"))
+def probed(one: Installation) -> set[int]:
+    """Return the numbers of the probes that were run."""
+    now = time.time()
+    return {round(slot * PROBE / now) for slot in one.slots("escalate") if slot > FIRST_PROBE_SLOT}
 
 
-def await_consumers(one: Installation, broker: Redis, seconds: float) -> None:
+def await_consumers(one: Installation, broker: Redis) -> None:
     """Return when both workers wait for messages, as the server sees it; a stalled worker is alive and does not ask."""
 
     def waiting() -> int:
         return sum(client["cmd"] == "brpop" and "b" in client["flags"] for client in broker.client_list())
 
-    wait_until(lambda: waiting() >= len(WORKERS), seconds, lambda: f"{waiting()} workers wait for messages")
-    before = probed(one)
-    probe(one, 4)
-    wait_until(
-        lambda: probed(one) >= before + 4, seconds, lambda: f"{probed(one) - before} of 4 probes were run"
-    )
+    wait_until(lambda: waiting() >= len(WORKERS), PATIENCE, lambda: f"{waiting()} workers wait for messages")
+    sent = probe(one, 4)
+    wait_until(lambda: sent <= probed(one), PATIENCE, lambda: f"of the probes {sent} only {sent & probed(one)} were run")
 
 
 def test_two_schedulers_run_each_slot_once(whole: Installation) -> None:
@@ -85,28 +95,31 @@ def test_two_schedulers_run_each_slot_once(whole: Installation) -> None:
     whole.start_more(
         "second", replace(second, name="beat2", command=(*second.command[:-1], f"{second.command[-1]}2"))
     )
-    wait_until(lambda: "beat2" in whole.processes.running(), 10)
-    time.sleep(4)  # its start-up, and the first ticks of both
-    slots, read = len(whole.slots("despatch_pull")), pulls()
-    time.sleep(11)
-    new = whole.slots("despatch_pull")[slots:]
-    assert len(new) == len(set(new))
-    assert 2 <= len(new) <= 4, new
-    # A run that claimed its slot may be on its way to Scend while we count.
-    assert abs((pulls() - read) - len(new)) <= 1
+
+    def ticks(name: str) -> int:
+        return whole.stage.log_texts().get(f"logs/{name}.log", "").count("syncbridge.despatch_pull")
+
+    both = ("beat", "beat2")
+    wait_until(lambda: all(map(ticks, both)), PATIENCE, lambda: str({name: ticks(name) for name in both}))
+    ticked, slots, read = [*map(ticks, both)], len(whole.slots("despatch_pull")), pulls()
+    wait_until(lambda: all(ticks(name) >= before + 4 for name, before in zip(both, ticked, strict=True)), PATIENCE)
+    runs, calls = len(whole.slots("despatch_pull")) - slots, pulls() - read
+    assert runs >= 2
+    # Each offered it four times or more; a run that claimed its slot may be on its way to Scend while we count.
+    assert abs(calls - runs) <= 1
 
 
 def test_workers_outlive_two_seconds_without_redis_while_they_hold_a_message(
     whole: Installation, broker: Redis
 ) -> None:
     before = {name: whole.pid(name) for name in WORKERS}
-    await_consumers(whole, broker, 20)
+    await_consumers(whole, broker)
     probe(whole, 4, countdown=600)
-    wait_until(lambda: int(broker.hlen(f"{keys.PREFIX}unacked")) >= 4, 10)
+    wait_until(lambda: int(broker.hlen(f"{keys.PREFIX}unacked")) >= 4, PATIENCE)
     whole.redis.kill()
     time.sleep(2)
     whole.redis.start()
-    await_consumers(whole, broker, 30)
+    await_consumers(whole, broker)
     assert {name: whole.pid(name) for name in WORKERS} == before, whole.stage.last_words("worker")
 
 
@@ -122,7 +135,7 @@ def test_workers_consume_after_their_connections_were_dropped_again_and_again(
                 )
             time.sleep(0.15)
             broker.client_kill_filter(_type="normal", skipme=True)
-    await_consumers(whole, broker, 30)
+    await_consumers(whole, broker)
     assert {name: whole.pid(name) for name in WORKERS} == before, whole.stage.last_words("worker")
 
 
@@ -130,7 +143,7 @@ def test_sigterm_ends_workers_within_30_seconds_and_their_orders_are_pushed_once
     slow = {"match": {"method": "POST", "path": "/orders"}, "fault": "slow", "times": 3, "milliseconds": 4000}
     whole.vendors.scend.call("POST", "/faults", slow)
     orders = whole.place(3)
-    wait_until(whole.calls_in_flight, 30)
+    wait_until(whole.calls_in_flight, PATIENCE)
     stopped = [whole.pid(name) for name in WORKERS]
     family = [*stopped, *(child for pid in stopped for child in children_of(pid))]
     for pid in stopped:
@@ -141,18 +154,36 @@ def test_sigterm_ends_workers_within_30_seconds_and_their_orders_are_pushed_once
     whole.await_on_scend(orders)
 
 
+def freeze(one: Installation, family: list[int]) -> None:
+    """Stop the processes at a moment when none of them is writing: frozen within a transaction it would keep SQLite from everybody."""
+
+    def is_frozen() -> bool:
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(one.stage.folder / "ledger.sqlite3", timeout=2, isolation_level=None)) as ledger:
+            try:
+                ledger.execute("BEGIN IMMEDIATE")
+                ledger.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                for pid in family:
+                    os.kill(pid, signal.SIGCONT)
+                return False
+        return True
+
+    wait_until(is_frozen, PATIENCE)
+
+
 def test_orders_whose_messages_were_lost_are_pushed_by_the_sweeper(
     whole: Installation, broker: Redis
 ) -> None:
-    await_consumers(whole, broker, 30)
+    await_consumers(whole, broker)
     family = [pid for name in WORKERS for pid in (whole.pid(name), *children_of(whole.pid(name)))]
-    for pid in family:
-        os.kill(pid, signal.SIGSTOP)
+    freeze(whole, family)
     try:
         orders = whole.place(3)
         for order_id in orders:
             wait_until(
-                lambda one=order_id: any(call["status"] == 201 for call in whole.delegation_answers(one)), 20
+                lambda one=order_id: any(call["status"] == 201 for call in whole.delegation_answers(one)), PATIENCE
             )
         # A frozen worker still has a request for a message open; the server hands it at most one.
         assert int(broker.llen(f"{keys.PREFIX}orders")) >= 1
@@ -166,6 +197,6 @@ def test_orders_whose_messages_were_lost_are_pushed_by_the_sweeper(
 
 
 def test_afterwards_every_invariant_holds(whole: Installation) -> None:
-    whole.await_settled(90)
+    whole.await_settled(240)
     verdict = whole.verdict()
     assert verdict.held, [line for one in verdict.scores for line in one.lines()] + list(verdict.unexpected)

@@ -43,8 +43,8 @@ SECONDS = 8.0
 
 
 @pytest.fixture
-def one(postgres_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(postgres_url, tmp_path, both=True) as made:
+def one(postgres_ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(postgres_ledger_url, tmp_path, both=True) as made:
         stock(made)
         erp_stock(made)
         ask_merchants(made, "scend", "orderwise")

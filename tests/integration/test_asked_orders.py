@@ -32,6 +32,7 @@ from order_story import (
     until_settled,
     writes,
 )
+from sqlalchemy import event
 
 from syncbridge.domain.errors import Busy, CallEvidence, RetryLater
 from syncbridge.flows import (
@@ -44,6 +45,7 @@ from syncbridge.flows import (
     resolve,
     status_pull,
 )
+from syncbridge.ledger import asking
 from syncbridge.ledger.tables import fulfilment_lines
 
 SCEND = "scend:ACME-UK"
@@ -237,8 +239,37 @@ def test_an_order_withdrawn_although_it_was_sent_stays_watched(one: World) -> No
     assert "reference_resurfaced" in open_kinds(here, order_id)
 
 
-def test_asking_works_on_both_engines(database_url: str, tmp_path: Path) -> None:
-    with world(database_url, tmp_path) as fresh:
+def test_what_is_to_be_asked_is_found_without_looking_at_the_past(one: World) -> None:
+    """Ten million finished orders must cost a look nothing: no statement reads all orders, or all writes, of an account."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        statements.append((statement, parameters))
+
+    at = one.context.now()
+    event.listen(one.context.ledger.engine, "before_cursor_execute", note)
+    try:
+        with one.context.ledger.reading() as connection:
+            asking.to_ask(connection, SCEND, before=at, watched_since=at, limit=3)
+    finally:
+        event.remove(one.context.ledger.engine, "before_cursor_execute", note)
+    with one.context.ledger.reading() as connection:
+        plans = [
+            str(step[3])
+            for statement, parameters in statements
+            if statement.lstrip().startswith("SELECT")
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert len(plans) >= 4
+    assert not [step for step in plans if "ix_fulfilment_orders_backend" in step]
+    # The writes of one kind are read whole only where they are few: copies that were cancelled.
+    assert [step for step in plans if "(target=? AND kind=?)" in step or ("SCAN" in step and "INDEX" not in step)] == [
+        "SEARCH transmissions USING INDEX sqlite_autoindex_transmissions_1 (target=? AND kind=?)"
+    ]
+
+
+def test_asking_works_on_both_engines(ledger_url: str, tmp_path: Path) -> None:
+    with world(ledger_url, tmp_path) as fresh:
         stock(fresh)
         here, _backend = asked_world(fresh, lookup_batch=2)
         orders = [new(here) for _ in range(3)]

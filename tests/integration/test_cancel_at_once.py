@@ -17,8 +17,8 @@ from syncbridge.flows import cancel_ask, order_push
 
 
 @pytest.fixture
-def one(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(database_url, tmp_path) as made:
+def one(ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(ledger_url, tmp_path) as made:
         stock(made)
         ask_merchants(made)
         yield made

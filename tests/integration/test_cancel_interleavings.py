@@ -229,8 +229,8 @@ def test_any_interleaving_ends_in_agreement_or_with_a_person(one: World, steps: 
         ["delegate", "push", "shop_closes_one", "event", "ask", "despatch"],
     ],
 )
-def test_the_same_holds_on_both_engines(database_url: str, tmp_path: Path, steps: list[str]) -> None:
-    with world(database_url, tmp_path) as made:
+def test_the_same_holds_on_both_engines(ledger_url: str, tmp_path: Path, steps: list[str]) -> None:
+    with world(ledger_url, tmp_path) as made:
         stock(made)
         ask_merchants(made)
         made.put(made.scayle, "settings", {"delegationDelaySeconds": 10_000_000})

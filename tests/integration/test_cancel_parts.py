@@ -23,11 +23,13 @@ from cancel_story import (
 from flow_world import World, erp_line, line
 from order_story import (
     JACKET,
+    ORDERS,
     TEE,
     accepted,
     calm,
     delegate,
     exception,
+    exceptions_of,
     in_scend,
     item,
     open_kinds,
@@ -36,14 +38,16 @@ from order_story import (
     push,
     reference,
     statuses,
+    tell,
     unit_ids,
     with_settings,
     writes,
 )
-from split_story import both_delegated, both_worlds, by_merchant, erp, in_erp, split
+from return_story import held_returns
+from split_story import both_delegated, both_worlds, by_merchant, erp, in_erp, scend_leaves, split
 
 from syncbridge.domain.errors import Busy
-from syncbridge.flows import cancel_ask, cancel_learn, cancel_order, cancellation_push
+from syncbridge.flows import cancel_ask, cancel_learn, cancel_order, cancellation_push, return_announce
 from syncbridge.ports import Capabilities, Capability, FulfilmentBackend, UnitCancellation
 
 
@@ -123,6 +127,14 @@ def test_no_part_is_cancelled_where_one_is_past_its_cut_off(one: World) -> None:
     assert open_kinds(one, order_id) == {"cancellation_too_late": 2}
 
 
+def test_every_part_that_was_refused_has_its_return_announced_when_it_leaves(one: World) -> None:
+    order_id = in_two_delegations(one)
+    one.warehouse(f"{reference(order_id)}-2", "advance", {"to": "PICKED"})
+    assert result(call(one, order_id)) == NO
+    return_announce.run(one.context)
+    assert sorted(unit for row in held_returns(one, order_id) for unit in row.units) == unit_ids(one, order_id)
+
+
 def test_a_mixed_outcome_is_no_success_and_is_told_unit_by_unit(one: World) -> None:
     order_id = in_two_delegations(one)
     held = {row["clientReference"]: row["orderId"] for row in in_scend(one, order_id)}
@@ -136,6 +148,8 @@ def test_a_mixed_outcome_is_no_success_and_is_told_unit_by_unit(one: World) -> N
     assert statuses(one, order_id) == {"undeliverable": 1, "available": 1}
     assert open_kinds(one, order_id)["cancellation_mixed"] == 1
     assert [wish.state for wish in wishes(one, order_id)] == ["mixed"]
+    assert result(call(one, order_id)) == YES, "the warehouse has not begun with it after all"
+    assert not open_kinds(one, order_id)
 
 
 def test_one_merchant_of_two_is_cancelled_and_the_other_goes_on(one: World) -> None:
@@ -161,6 +175,82 @@ def test_an_order_in_the_second_back_end_is_cancelled_there(one: World) -> None:
     push(one, order_id)
     assert verdicts(shopper_cancels(one, order_id)) == ["successful"]
     assert [row["status"] for row in in_erp(one, order_id)] == ["CANCELLED"]
+
+
+def test_a_back_end_that_is_configured_no_more_holds_up_no_cancellation_of_another(one: World) -> None:
+    gone = both_delegated(one, one.place(erp_line(JACKET)), 1)
+    stays = both_delegated(one, one.place(line(TEE)), 1)
+    push(one, gone)
+    push(one, stays)
+    for order_id, merchant in ((gone, "orderwise"), (stays, "scend")):
+        units = tuple(unit_ids(one, order_id))
+        body = one.context.shop.compose_cancellation(UnitCancellation(order_id, "nb", "GB", merchant, units))
+        one.context.shop.send_cancellation(body)
+    alone = replace(one.context, backends={"scend": one.context.backends["scend"]})
+    for order_id in (gone, stays):
+        cancel_learn.run(alone, order_id)
+    for _ in range(2):
+        cancel_ask.run(alone)
+    assert [row["status"] for row in in_scend(one, stays)] == ["CANCELLED"]
+    (wish,) = wishes(one, gone)
+    (told,) = exceptions_of(one, "defect", f"cancellation:{wish.id}")
+    assert (told.state, told.evidence["error"]) == ("open", "KeyError")
+    cancel_ask.run(one.context)
+    assert [row["status"] for row in in_erp(one, gone)] == ["CANCELLED"]
+    (told,) = exceptions_of(one, "defect", f"cancellation:{wish.id}")
+    assert told.state == "resolved"
+
+
+def test_an_operator_cancels_what_is_open_of_a_split_order_and_what_left_before_is_none_of_it(one: World) -> None:
+    order_id = split(one)
+    push(one, order_id)
+    scend_leaves(one, order_id)
+    pull(one)
+    tell(one, order_id)
+    cancel_order.run(one.context, order_id, actor="ops", reason="customer called")
+    cancel_ask.run(one.context)
+    cancellation_push.run(one.context, order_id=order_id)
+    assert by_merchant(one, order_id) == {"scend": {"delivered": 2}, "orderwise": {"undeliverable": 2}}
+    assert [wish.state for wish in wishes(one, order_id)] == ["cancelled"]
+    assert not open_kinds(one, order_id)
+
+
+def test_what_one_back_end_cancelled_for_an_operator_is_told_while_another_waits_for_a_person(one: World) -> None:
+    order_id = split(one)
+    push(one, order_id)
+    units = sorted(one.units(order_id), key=lambda unit: (unit["merchant"], unit["itemId"]))
+    cancel_order.run(
+        one.context, order_id, units=[units[0]["itemId"], units[-1]["itemId"]], actor="ops", reason="customer called"
+    )
+    cancel_ask.run(one.context)
+    cancellation_push.run(one.context, order_id=order_id)
+    assert open_kinds(one, order_id) == {"cancellation_partial": 1}
+    assert by_merchant(one, order_id) == {"scend": {"available": 2}, "orderwise": {"available": 1, "undeliverable": 1}}
+
+
+@pytest.mark.parametrize("asks", ["operator", "scayle"])
+def test_goods_that_leave_before_their_cancellation_is_asked_for_have_their_return_announced(
+    one: World, asks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = accepted(one, line(TEE, 2))
+    one.fault(one.scend, "POST", "/cancel", "html_502", times=20)
+    one.fault(one.scend, "GET", "/orders", "html_502", times=20)
+    if asks == "operator":
+        cancel_order.run(one.context, order_id, actor="ops", reason="customer called")
+    else:
+        assert result(call(one, order_id, seconds=0.1)) == LATER
+    calm(one)
+    assert [wish.state for wish in wishes(one, order_id)] == ["asked"]
+    scend_leaves(one, order_id)
+    pull(one)
+    tell(one, order_id)
+    one.advance(minutes=5)
+    cancel_ask.run(one.context)
+    assert open_kinds(one, order_id) == {"cancellation_too_late": 1}
+    return_announce.run(one.context)
+    assert [(row.source, row.units) for row in held_returns(one, order_id)] == [
+        ("too_late_cancellation", unit_ids(one, order_id))
+    ]
 
 
 # ---- single units
@@ -264,6 +354,27 @@ def test_a_warehouse_that_is_not_ours_is_a_persons_question(one: World) -> None:
     assert result(answer) == LATER
     assert open_kinds(one, order_id) == {"cancellation_odd": 1}
     assert [row["status"] for row in in_scend(one, order_id)] != ["CANCELLED"]
+
+    seller = one.context.configuration.merchant("scend")
+    assert seller is not None
+    both = (*seller.warehouses, seller.warehouses[0].model_copy(update={"key": "WH-OW-1", "code": "MID2"}))
+    mended = with_settings(one, merchants=[seller.model_copy(update={"warehouses": both})])
+    call(mended, order_id, warehouseIds=[13])
+    assert not open_kinds(one, order_id)
+
+
+def test_a_question_about_an_order_that_scayle_did_not_know_is_clear_once_it_does(one: World) -> None:
+    order_id = accepted(one, line(TEE))
+    forget(one, order_id)
+    unknown = {"errors": [{"errorKey": "ORDER_NOT_FOUND", "message": "no", "context": {}}]}
+    one.fault(one.scayle, "GET", f"{ORDERS}/", "http", status=404, body=unknown)
+    assert result(call(one, order_id)) == LATER
+    told = exceptions_of(one, "cancellation_odd")[-1]
+    assert result(call(one, order_id)) == LATER
+    push(one, order_id)
+    assert result(call(one, order_id)) == YES
+    (told,) = exceptions_of(one, "cancellation_odd", told.subject)
+    assert told.state == "resolved"
 
 
 def test_all_warehouses_and_each_of_them_are_the_same_question(one: World) -> None:

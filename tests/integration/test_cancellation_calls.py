@@ -61,6 +61,7 @@ def _calm(one: World) -> Iterator[None]:
 def test_an_order_that_was_never_sent_is_withdrawn_and_never_sent_afterwards(one: World) -> None:
     order_id = one.delegated(one.place(line(TEE, 2)))
     assert verdicts(shopper_cancels(one, order_id)) == ["successful"]
+    assert [part.state for part in parts(one, order_id)] == ["withdrawn"], "before SCAYLE is told so"
     push(one, order_id)
     one.advance(minutes=30)
     push(one, order_id)
@@ -103,6 +104,18 @@ def test_a_refusal_stands_while_the_state_does_and_no_longer(one: World) -> None
     assert result(call(one, order_id)) == YES
     assert warehouse_status(one, order_id) == ["CANCELLED"]
     assert open_kinds(one, order_id) == {}
+
+
+def test_a_refusal_stands_in_the_state_in_which_it_was_given(one: World) -> None:
+    order_id = accepted(one, line(TEE))
+    (held,) = in_scend(one, order_id)
+    late = {"error": {"code": "PAST_CUTOFF", "message": "-", "context": {"status": held["status"], "cutoffStatus": "PICKED"}}}
+    one.fault(one.scend, "POST", f"/orders/{held['orderId']}/cancel", "http", status=409, body=late)
+    assert [result(call(one, order_id)) for _ in range(3)] == [NO, NO, NO]
+    assert warehouse_status(one, order_id) == [held["status"]]
+    for status in ("PICKED", "BACKORDERED"):
+        advance_in_scend(one, order_id, status)
+    assert result(call(one, order_id)) == YES, "the state that refused it is over"
 
 
 def test_what_the_floor_decides_later_is_not_cancelled_until_it_has(one: World) -> None:

@@ -50,7 +50,7 @@ from syncbridge.flows import (
     sweep,
     webhooks,
 )
-from syncbridge.ledger import cancellations, orders
+from syncbridge.ledger import late_cancellations, orders
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_unit_that_left_although_it_was_cancelled_keeps_its_tracking_and_waits
     assert "RM555000111GB" in str(found.evidence)
     assert statuses(one, order_id) == {"delivered": 1, "undeliverable": 1}
     with one.context.ledger.reading() as connection:
-        (waiting,) = [row for row in cancellations.waiting_for_return(connection) if row.order_id == order_id]
+        (waiting,) = [row for row in late_cancellations.waiting_for_return(connection) if row.order_id == order_id]
     assert waiting.units == (first,)
 
 
@@ -228,6 +228,15 @@ def test_a_dry_run_changes_nothing(one: World) -> None:
     assert [part.action for part in done.parts] == ["asked of scend:ACME-UK"]
     assert warehouse_status(one, order_id) != ["CANCELLED"]
     assert wishes(one, order_id) == []
+
+
+def test_a_unit_named_twice_is_the_same_wish(one: World) -> None:
+    order_id = accepted(one, line(TEE, 2))
+    first, _other = unit_ids(one, order_id)
+    for units in ([first], [first, first]):
+        cancel_order.run(one.context, order_id, units=units, actor="ops", reason="customer called")
+    assert len(wishes(one, order_id)) == 1
+    assert wishes(one, order_id)[0].units == [first]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,18 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def shortest(action: Callable[[], object]) -> float:
+    """Of several times: a busy machine makes one of them long, and what waits for a server makes all of them long."""
+    return min(seconds(action) for _ in range(5))
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
 def queued(server: EmbeddedRedis, queue: str) -> list[list[object]]:
     """The arguments of the messages in a queue."""
     with Redis.from_url(server.url) as client:
@@ -57,19 +69,23 @@ def test_a_frozen_redis_holds_nobody_up_for_long_and_is_found_again(server: Embe
     assert server.pid is not None
     os.kill(server.pid, signal.SIGSTOP)
 
-    assert seconds(lambda: quota.ask("scend", "api", Lane.ORDERS, 0.0)) < 0.9
-    assert seconds(lambda: breaker.check("scend")) < 0.05
-    assert seconds(lambda: quota.learn("scend", "api", QuotaReading(120, 9, refill_per_second=2.0))) < 0.05
+    # Without time limits of our own each of these would wait for as long as the server is frozen.
+    assert seconds(lambda: quota.ask("scend", "api", Lane.ORDERS, 0.0)) < 5
+    assert shortest(lambda: breaker.check("scend")) < 0.05
+    assert shortest(lambda: quota.learn("scend", "api", QuotaReading(120, 9, refill_per_second=2.0))) < 0.05
     with RedisCoordinator(connection).lock("order:1", timedelta(seconds=5)) as held:
         assert held
-    assert seconds(lambda: doorbell.ring("push_order", 2)) < 1.5
-    assert seconds(lambda: [doorbell.ring("push_order", 3) for _ in range(100)]) < 0.05
+    assert seconds(lambda: doorbell.ring("push_order", 2)) < 5
+    assert shortest(lambda: doorbell.ring("push_order", 3)) < 0.01
 
     os.kill(server.pid, signal.SIGCONT)
-    time.sleep(2.1)  # the pauses of connection and doorbell
-    assert connection.ping()
-    doorbell.ring("push_order", 4)
-    assert [4] in queued(server, "orders")
+    eventually(connection.ping)
+
+    def is_heard() -> bool:
+        doorbell.ring("push_order", 4)
+        return [4] in queued(server, "orders")
+
+    eventually(is_heard)
 
 
 def test_a_restarted_redis_is_not_even_noticed(server: EmbeddedRedis) -> None:
@@ -91,12 +107,10 @@ def test_a_ring_without_arguments_is_heard_again_after_the_joining_span(server: 
     doorbell = CeleryDoorbell.to(server.url, {"despatches": "despatches"})
     for _ in range(20):
         doorbell.ring("despatches")
-    deadline = time.monotonic() + 5
-    while len(queued(server, "despatches")) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: len(queued(server, "despatches")) >= 2)
     time.sleep(0.5)
-    # Three where the machine slept between two of the rings.
-    assert 2 <= len(queued(server, "despatches")) <= 3
+    # One more for each time that the machine slept between two of the rings.
+    assert 2 <= len(queued(server, "despatches")) <= 6
 
 
 def _take_for(url: str, span: float, pipe: Connection) -> None:

@@ -417,9 +417,9 @@ def test_a_newer_version_with_a_mapped_carrier_goes_out_and_closes_the_exception
 
 
 def test_a_cursor_that_expired_is_replaced_and_nothing_is_missed_or_doubled(
-    database_url: str, tmp_path: Path
+    ledger_url: str, tmp_path: Path
 ) -> None:
-    with world(database_url, tmp_path) as fresh:
+    with world(ledger_url, tmp_path) as fresh:
         stock(fresh)
         before = packed(fresh, line(TEE))
         leave(fresh, before)

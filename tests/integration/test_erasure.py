@@ -39,8 +39,8 @@ TEE = "TEE-ORG-BLK-M"
 
 
 @pytest.fixture
-def one(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(database_url, tmp_path) as made:
+def one(ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(ledger_url, tmp_path) as made:
         yield made
 
 

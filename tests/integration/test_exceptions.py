@@ -27,8 +27,8 @@ def ledger(sqlite_url: str) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Ledger]:
-    yield from migrated(database_url)
+def both(ledger_url: str) -> Iterator[Ledger]:
+    yield from migrated(ledger_url)
 
 
 def migrated(url: str) -> Iterator[Ledger]:

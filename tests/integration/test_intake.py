@@ -50,8 +50,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def both(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(database_url, tmp_path) as made:
+def both(ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(ledger_url, tmp_path) as made:
         stock(made)
         yield made
 

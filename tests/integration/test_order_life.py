@@ -12,8 +12,8 @@ from syncbridge.flows import despatch_pull, order_push, shipment_push, status_pu
 
 
 @pytest.fixture
-def one(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(database_url, tmp_path) as made:
+def one(ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(ledger_url, tmp_path) as made:
         yield made
 
 

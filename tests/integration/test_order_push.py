@@ -57,8 +57,8 @@ def cancel_in_scayle(one: World, order_id: int) -> None:
     assert set(statuses(one, order_id)) == {"cancelled"}
 
 
-def test_two_workers_at_once_send_every_order_once(database_url: str, tmp_path: Path) -> None:
-    with world(database_url, tmp_path) as one:
+def test_two_workers_at_once_send_every_order_once(ledger_url: str, tmp_path: Path) -> None:
+    with world(ledger_url, tmp_path) as one:
         stock(one)
         placed = [one.place(line(TEE)) for _ in range(12)]
         for order_id in placed:

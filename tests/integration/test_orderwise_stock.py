@@ -9,7 +9,7 @@ from typing import Any
 
 import flow_world
 import pytest
-from flow_world import World, erp_line
+from flow_world import World, erp_line, line
 from order_story import calm, exception
 from split_story import both_delegated, both_worlds, erp_leaves, go_round, in_erp
 
@@ -80,6 +80,26 @@ def test_figures_of_the_places_for_sale_are_summed_then_floored(one: World, plac
     sku = product(one, **places)
     sync(one)
     assert held(one, sku) in ((sold, None) if not sold else (sold,))
+
+
+def test_one_sku_in_two_back_ends_is_two_numbers_and_a_sale_is_taken_from_its_own(one: World) -> None:
+    sku = product(one, at3=9)
+    shelves = [{"sku": sku, "warehouseCode": "MID1", "physical": 4}]
+    one.post(one.scend, "seed", {"products": [{"sku": sku}], "stock": shelves})
+
+    def numbers() -> dict[str, int]:
+        rows: list[dict[str, Any]] = one.state(one.scayle, "stock")["stock"]
+        return {row["merchantReferenceKey"]: row["quantity"] for row in rows if row["sku"] == sku}
+
+    sync(one)
+    assert numbers() == {"scend": 4, "orderwise": 9}
+    both_delegated(one, one.place(line(sku), erp_line(sku, 2)))
+    sync(one)
+    assert numbers() == {"scend": 3, "orderwise": 7}
+    both_delegated(one, one.place(erp_line(sku)), merchants=1)
+    order_push.run(one.context)
+    sync(one)
+    assert numbers() == {"scend": 3, "orderwise": 6}
 
 
 def test_a_product_found_discontinued_goes_to_nothing_and_stays_there(one: World) -> None:

@@ -92,8 +92,8 @@ def test_an_order_that_is_not_confirmed_or_already_cancelled_is_left_alone(one: 
     assert parts(one, open_one) == parts(one, gone) == []
 
 
-def test_poll_and_delegation_at_the_same_moment_make_one_order(database_url: str, tmp_path: Path) -> None:
-    with world(database_url, tmp_path) as both:
+def test_poll_and_delegation_at_the_same_moment_make_one_order(ledger_url: str, tmp_path: Path) -> None:
+    with world(ledger_url, tmp_path) as both:
         stock(both)
         placed = [both.place(line(TEE, 2), **NEVER_DELEGATED) for _ in range(6)]
         both.advance(seconds=65)

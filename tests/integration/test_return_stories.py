@@ -15,6 +15,7 @@ from order_story import (
     TEE,
     calm,
     leave,
+    open_kinds,
     packed,
     pull,
     reference,
@@ -192,7 +193,7 @@ def test_no_story_refunds_a_unit_twice_or_more_than_was_paid(one: World, seed: i
 
 def test_a_story_with_everything_returned_refunds_it_all_exactly(one: World) -> None:
     order_id = shipped(one, line(TEE, 3, price=3333), line(JACKET, 2, price=7901),
-                       voucher={"type": "relative", "value": 10})  # fmt: skip
+                       voucher={"type": "relative", "value": 0.1})  # fmt: skip
     chance = random.Random(5)
     goods = [TEE] * 3 + [JACKET] * 2
     chance.shuffle(goods)
@@ -205,5 +206,31 @@ def test_a_story_with_everything_returned_refunds_it_all_exactly(one: World) -> 
     for _ in range(4):
         come_back(one, order_id)
         one.advance(minutes=3)
-    assert sum(row["amount"] for row in refunds(one, order_id)) == sum(unit["paid"] for unit in one.units(order_id))
+    # 10 % off 3 x 33.33 and 2 x 79.01, each unit rounded by itself.
+    assert sum(unit["paid"] for unit in one.units(order_id)) == 3 * 3000 + 2 * 7111
+    assert sum(row["amount"] for row in refunds(one, order_id)) == 3 * 3000 + 2 * 7111
+    money_holds(one, order_id)
+
+
+@pytest.mark.parametrize(
+    ("lines", "come", "amounts"),
+    [
+        pytest.param([line(TEE, 3, price=10_000)], [(TEE, 2), (TEE, 1)], [18_000, 9_000], id="3 x 100.00 less 10 %"),
+        pytest.param(
+            [line(TEE, price=600), line(JACKET, price=400)], [(TEE, 1), (JACKET, 1)], [540, 360], id="6.00 and 4.00 less 1.00"
+        ),
+    ],
+)
+def test_returns_in_parts_refund_what_the_shopper_paid(
+    one: World, lines: list[Any], come: list[tuple[str, int]], amounts: list[int]
+) -> None:
+    order_id = shipped(one, *lines, voucher={"type": "relative", "value": 0.1})
+    paid_back = []
+    for goods in come:
+        before = sum(row["amount"] for row in refunds(one, order_id))
+        blind(one, goods, clientReference=reference(order_id))
+        come_back(one, order_id)
+        paid_back.append(sum(row["amount"] for row in refunds(one, order_id)) - before)
+    assert paid_back == amounts
+    assert not open_kinds(one, order_id)
     money_holds(one, order_id)

@@ -12,6 +12,7 @@ from flow_world import World, line
 from order_story import (
     BOOT,
     JACKET,
+    ORDERS,
     TEE,
     accepted,
     calm,
@@ -35,6 +36,7 @@ from return_story import (
     booked,
     check,
     come_back,
+    held_returns,
     money_holds,
     receipt_of,
     receive,
@@ -43,12 +45,15 @@ from return_story import (
     return_in_panel,
     shipped,
     subscribed,
+    the_receipts,
     unit_rows,
 )
+from sqlalchemy import select
 
 from syncbridge.domain.exception_kinds import KINDS
 from syncbridge.domain.returns import ReturnReason
 from syncbridge.flows import (
+    housekeep,
     order_poll,
     refund_watch,
     resolve,
@@ -56,10 +61,12 @@ from syncbridge.flows import (
     return_decide,
     return_expect,
     return_match,
+    return_pull,
+    return_push,
     webhooks,
 )
 from syncbridge.flows.return_decide import NotDecidable
-from syncbridge.ledger.tables import audit, order_units
+from syncbridge.ledger.tables import audit, order_units, returns
 from syncbridge.ports import Capabilities, Capability
 
 ACCOUNT = "scend:ACME-UK"
@@ -115,7 +122,7 @@ def test_an_rma_that_is_none_of_ours_moves_nothing(one: World) -> None:
     assert open_of(one, returned) == []
 
 
-def test_goods_of_an_unknown_order_are_told_after_a_while_and_found_when_it_is_known(one: World) -> None:
+def test_goods_of_an_unknown_order_are_told_once_after_a_while(one: World) -> None:
     returned = blind(one, (TEE, 1))
     come_back(one)
     assert open_of(one, returned) == []
@@ -126,6 +133,39 @@ def test_goods_of_an_unknown_order_are_told_after_a_while_and_found_when_it_is_k
     come_back(one)
     assert open_of(one, returned) == ["return_unknown_order"], "still one"
     assert KINDS["return_unknown_order"].steps
+
+
+def test_goods_by_whose_label_nothing_was_known_are_found_once_their_despatch_is(one: World) -> None:
+    order_id = packed(one, line(TEE))
+    leave(one, order_id, tracking="RM77001GB")
+    returned = blind(one, (TEE, 1), returnTracking={"carrierCode": "ROYAL_MAIL", "trackingNumber": "RM77001GB"})
+    come_back(one)
+    one.advance(hours=1)
+    come_back(one)
+    assert open_of(one, returned) == ["return_unknown_order"]
+    pull(one)
+    tell(one, order_id)
+    come_back(one, order_id)
+    assert refunded_units(one, order_id) == unit_ids(one, order_id)
+    assert open_of(one, returned) == []
+    (held,) = held_returns(one, order_id)
+    assert held.linked_by == "tracking"
+
+
+def test_what_came_with_goods_that_nobody_knows_is_forgotten_in_time(one: World) -> None:
+    returned = blind(one, (TEE, 1), note="parcel 07700900123")
+    come_back(one)
+
+    def kept() -> Any:
+        with one.context.ledger.reading() as connection:
+            return connection.execute(
+                select(returns.c.codes).where(returns.c.backend_id == returned["returnId"])
+            ).scalar_one()
+
+    assert kept() == ["07700900123"]
+    one.advance(days=91)
+    housekeep.run(one.context)
+    assert kept() is None
 
 
 def test_a_sku_that_the_order_does_not_have_is_held(one: World) -> None:
@@ -219,6 +259,31 @@ def test_a_shipment_that_scayle_refused_leaves_its_return_without_a_key(one: Wor
     assert not booked(one, order_id)
 
 
+def test_goods_of_an_order_that_scayle_does_not_know_are_told_and_hold_up_no_others(
+    one: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other = shipped(one, line(TEE)), shipped(one, line(TEE))
+    unknown = {"errors": [{"errorKey": "ORDER_NOT_FOUND", "message": "no", "context": {}}]}
+    one.fault(one.scayle, "GET", f"{ORDERS}/{gone}", "http", times=50, status=404, body=unknown)
+    returned = blind(one, (TEE, 1), clientReference=reference(gone))
+    come_back(one)
+    one.advance(minutes=11)
+    blind(one, (TEE, 1), clientReference=reference(other))
+    with monkeypatch.context() as patched:
+        patched.setattr(return_match, "_BATCH", 1)
+        # As often as there are receipts: each has its turn, and one that is looked at in vain goes to the end.
+        for _ in the_receipts(one):
+            return_pull.run(one.context)
+    return_push.run(one.context)
+    assert refunded_units(one, other) == unit_ids(one, other)
+    assert open_of(one, returned) == ["return_key_missing"]
+    assert not refunds(one, gone)
+    calm(one)
+    come_back(one)
+    assert refunded_units(one, gone) == unit_ids(one, gone)
+    assert open_of(one, returned) == []
+
+
 # ---- a person decides
 
 
@@ -287,7 +352,46 @@ def test_a_question_closed_without_an_answer_is_asked_again(one: World) -> None:
     assert open_kinds(one, order_id) == {"return_decision": 1}
 
 
+def test_a_question_is_over_once_somebody_refunds_its_units_in_scayle(one: World) -> None:
+    order_id = shipped(one, line(TEE, 2))
+    first, second = unit_ids(one, order_id)
+    made = announced(one, order_id)
+    receive(one, made.rma_number, (TEE, 2), condition="WORN")
+    come_back(one, order_id)
+    assert exception(one, order_id, "return_decision").evidence["units"] == [first, second]
+    return_in_panel(one, first)
+    refund_watch.look(one.context, order_id)
+    assert open_kinds(one, order_id) == {"return_decision": 1}, "one of its units still waits for an answer"
+    return_in_panel(one, second)
+    refund_watch.look(one.context, order_id)
+    assert not open_kinds(one, order_id)
+    check(one)
+    come_back(one, order_id)
+    assert not open_kinds(one, order_id)
+    assert refunded_units(one, order_id) == [first, second]
+
+
 # ---- open ends
+
+
+def test_what_is_missing_of_a_return_that_is_never_closed_is_told(one: World) -> None:
+    order_id = shipped(one, line(TEE, 3))
+    made = announced(one, order_id)
+    receive(one, made.rma_number, (TEE, 1), close=False)
+    come_back(one, order_id)
+    one.advance(days=31)
+    check(one)
+    check(one)
+    found = exception(one, order_id, "return_overdue")
+    assert (found.occurrences, found.evidence["missing"]) == (1, {TEE: 2})
+    receive(one, made.rma_number, (TEE, 1), close=False)
+    come_back(one, order_id)
+    assert open_kinds(one, order_id)["return_overdue"] == 1, "one is still missing"
+    receive(one, made.rma_number, (TEE, 1))
+    come_back(one, order_id)
+    check(one)
+    assert not open_kinds(one, order_id)
+    money_holds(one, order_id)
 
 
 def test_announced_and_never_arrived_is_told_once_and_closes_when_it_comes(one: World) -> None:
@@ -332,6 +436,29 @@ def test_a_booking_is_no_refund_until_a_message_or_the_billing_says_so(one: Worl
     assert all(row.refunded_at for row in unit_rows(one, order_id).values())
     one.advance(days=4)
     check(one)
+    assert not open_kinds(one, order_id)
+
+
+def test_messages_that_name_no_unit_prove_every_refund_once_they_add_up(one: World) -> None:
+    order_id = shipped(one, line(TEE, 2), line(JACKET, price=7900))
+    tee, *_others = unit_ids(one, order_id, TEE)
+    (jacket,) = unit_ids(one, order_id, JACKET)
+    for sku in (TEE, JACKET):
+        blind(one, (sku, 1), clientReference=reference(order_id))
+    come_back(one, order_id)
+    paid = {row["itemId"]: row for row in refunds(one, order_id)}
+
+    def proven() -> list[str]:
+        refund_watch.look(one.context, order_id)
+        found = unit_rows(one, order_id)
+        return [found[unit].refunded_by for unit in (tee, jacket)]
+
+    before = proven()
+    assert "" in before, "partly refunded proves one unit at most"
+    webhooks.receive_scayle(one.context, refund_message(paid[tee], items=[]))
+    assert proven() == before
+    webhooks.receive_scayle(one.context, refund_message(paid[jacket], items=[]))
+    assert "" not in proven()
     assert not open_kinds(one, order_id)
 
 
@@ -396,6 +523,37 @@ def test_a_refund_in_the_panel_that_the_poll_has_not_met_yet_takes_the_goods_too
 
 
 # ---- money
+
+
+@pytest.mark.parametrize("how", ["refused", "defect"])
+def test_an_order_that_cannot_be_looked_at_holds_up_no_look_at_another(
+    one: World, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, other = shipped(one, line(TEE)), shipped(one, line(TEE))
+    for order_id in (odd, other):
+        blind(one, (TEE, 1), clientReference=reference(order_id))
+    nothing = {"errors": [{"errorKey": "NO", "message": "no", "context": {}}]}
+    one.fault(one.scayle, "POST", "/fulfillment/return-items", "timeout_after", times=2)
+    come_back(one)
+    one.advance(hours=1)
+    looking = refund_watch.look
+
+    def look(context: Any, order_id: int) -> Any:
+        if order_id == odd and how == "defect":
+            raise KeyError(order_id)
+        return looking(context, order_id)
+
+    if how == "refused":
+        one.fault(one.scayle, "GET", f"{ORDERS}/{odd}", "http", times=9, status=400, body=nothing)
+    with monkeypatch.context() as patched:
+        patched.setattr(refund_watch, "look", look)
+        check(one)
+    assert unit_rows(one, other)[unit_ids(one, other)[0]].refunded_by == "billing"
+    calm(one)
+    one.advance(hours=1)
+    check(one)
+    assert unit_rows(one, odd)[unit_ids(one, odd)[0]].refunded_by == "billing"
+    assert all(row.state == "resolved" for row in exceptions_of(one, "defect", f"return_check:order:{odd}"))
 
 
 def test_a_refund_of_another_amount_than_was_paid_is_finances(one: World) -> None:
@@ -471,6 +629,8 @@ def test_by_hand_the_announcement_is_a_task_and_what_comes_is_refunded(one: Worl
         "lines": [{"lineNumber": 1, "orderLineNumber": 1, "sku": TEE, "quantity": 2, "reasonCode": "OTHER"}],
     }
     hand.send_return(json.dumps(by_person))
+    come_back(other, order_id)
+    assert not open_kinds(one, order_id), "the warehouse shows it"
     receive(other, made.rma_number, (TEE, 2))
     come_back(other, order_id)
     assert refunded_units(one, order_id) == unit_ids(one, order_id)

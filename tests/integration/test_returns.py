@@ -82,8 +82,8 @@ def _calm(one: World) -> Iterator[None]:
 
 
 @pytest.fixture
-def fresh(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(database_url, tmp_path) as made:
+def fresh(ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(ledger_url, tmp_path) as made:
         stock(made)
         yield made
 
@@ -364,6 +364,19 @@ def test_a_refused_announcement_is_a_persons_and_can_be_run_again(one: World) ->
     return_announce.run(one.context, order_id=order_id)
     assert len(returns_in_scend(one, order_id)) == 1
     assert not open_kinds(one, order_id)
+
+
+def test_a_refused_announcement_is_over_once_its_goods_came_back_all_the_same(one: World) -> None:
+    order_id = shipped(one, line(TEE))
+    body = {"error": {"code": "RETURN_REJECTED", "message": "no", "requestId": "req-1"}}
+    one.fault(one.scend, "POST", "/returns", "http", status=422, body=body)
+    announced(one, order_id)
+    blind(one, (TEE, 1), returnTracking={"trackingNumber": label(one, order_id)})
+    come_back(one, order_id)
+    return_announce.run(one.context, order_id=order_id)
+    assert refunded_units(one, order_id) == unit_ids(one, order_id)
+    assert not open_kinds(one, order_id)
+    assert [row.state for row in writes(one, order_id, "return_announce")] == ["withdrawn"]
 
 
 ANSWERS = ["timeout_after", "timeout_before", "truncated_json", "html_502", "rate_limit"]

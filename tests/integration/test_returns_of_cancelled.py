@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cancel_story import advance_in_scend
@@ -15,6 +16,7 @@ from order_story import (
     calm,
     close_in_scayle,
     events,
+    exceptions_of,
     leave,
     open_kinds,
     packed,
@@ -49,11 +51,14 @@ from syncbridge.flows import (
     cancel_order,
     order_poll,
     return_announce,
+    return_expect,
     return_pull,
     return_push,
     status_pull,
     stock_sync,
 )
+from syncbridge.flows.context import Context
+from syncbridge.ledger.engine import Connection
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +98,51 @@ def test_an_order_cancelled_too_late_has_its_return_announced_when_it_leaves(one
     money_holds(one, order_id)
     return_announce.run(one.context)
     assert len(held_returns(one, order_id)) == 1, "the cancellation is asked for one return only"
+
+
+def test_many_orders_that_never_leave_keep_no_return_from_being_announced(
+    one: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stay = [packed(one, line(TEE)) for _ in range(3)]
+    goes = packed(one, line(TEE))
+    for order_id in (*stay, goes):
+        cancel_order.run(one.context, order_id, actor="ops", reason="customer called")
+    cancel_ask.run(one.context)
+    monkeypatch.setattr(return_expect, "_BATCH", 2)
+    for _ in range(3):
+        return_announce.run(one.context)
+    leave(one, goes)
+    pull(one)
+    for _ in range(2):
+        return_announce.run(one.context)
+    assert states(one, goes) == ["expected"]
+    assert [states(one, order_id) for order_id in stay] == [["waiting"]] * 3
+
+
+def test_one_late_cancellation_that_cannot_be_taken_up_holds_up_no_other(
+    one: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = (packed(one, line(TEE)) for _ in range(2))
+    for order_id in (bad, good):
+        cancel_order.run(one.context, order_id, actor="ops", reason="customer called")
+    cancel_ask.run(one.context)
+    expecting = return_expect.expect
+
+    def expect(context: Context, connection: Connection, order_id: int, *args: Any, **more: Any) -> Any:
+        if order_id == bad:
+            raise KeyError(order_id)
+        return expecting(context, connection, order_id, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(return_expect, "expect", expect)
+        return_announce.run(one.context)
+    assert (states(one, bad), states(one, good)) == ([], ["waiting"])
+    (told,) = exceptions_of(one, "defect", f"return_expect:order:{bad}")
+    assert told.state == "open"
+    return_announce.run(one.context)
+    assert states(one, bad) == ["waiting"]
+    (told,) = exceptions_of(one, "defect", f"return_expect:order:{bad}")
+    assert told.state == "resolved"
 
 
 def test_a_unit_that_left_although_it_was_cancelled_comes_back_without_a_refund(one: World) -> None:
@@ -195,8 +245,8 @@ def in_shop(one: World) -> int:
 
 
 @pytest.fixture
-def fresh(database_url: str, tmp_path: Path) -> Iterator[World]:
-    with world(database_url, tmp_path) as made:
+def fresh(ledger_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(ledger_url, tmp_path) as made:
         stock(made)
         yield made
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flow_world import World
-from order_story import JACKET, TEE, calm, exceptions_of, open_kinds, until_settled, writes
+from order_story import JACKET, TEE, calm, exception, exceptions_of, open_kinds, until_settled, writes
 from return_story import (
     announced,
     blind,
@@ -22,6 +22,7 @@ from split_story import both_worlds, erp_leaves, go_round, scend_leaves, split
 from syncbridge.domain.returns import ReturnReason
 from syncbridge.flows import (
     return_announce,
+    return_decide,
     return_expect,
     return_pull,
     return_push,
@@ -121,6 +122,28 @@ def test_unlinked_goods_in_orderwise_are_matched_by_their_order_or_are_a_persons
     one.advance(minutes=11)
     come_back(one)
     assert len(exceptions_of(one, "return_unknown_order")) == before + 1
+
+
+@pytest.mark.parametrize("rma", [True, False], ids=["announced", "unannounced"])
+def test_goods_of_an_order_of_which_orderwise_names_no_line_are_a_persons(one: World, rma: bool) -> None:
+    order_id = sent(one, 1, 1)
+    units = of(one, order_id, "orderwise")
+    line = {"sku": JACKET, "quantity": 1, "condition": "Resaleable", "action": "Refund", "linked": False}
+    if rma:
+        made = announced(one, order_id, *units)
+        one.post(one.orderwise, f"returns/by-rma/{made.rma_number}/receive", {"lines": [line]})
+    else:
+        one.post(one.orderwise, "returns/unlinked", {"clientReference": f"SCYOW-NB-{order_id}", "lines": [line]})
+    one.advance(minutes=1)
+    come_back(one)
+    assert not booked(one, order_id)
+    held = exception(one, order_id, "return_held")
+    assert held.cause.endswith("the back end does not say which line of the order it is")
+
+    return_decide.run(one.context, held.evidence["receipt"], refund=True, units=units, actor="test", reason="looked at it")
+    come_back(one)
+    assert refunded_units(one, order_id) == units
+    assert open_kinds(one, order_id) == {}
 
 
 def test_goods_to_reject_are_not_refunded_without_a_person(one: World) -> None:

@@ -29,6 +29,7 @@ from split_story import (
     erp_reference,
     go_round,
     in_erp,
+    live,
 )
 from sqlalchemy import select
 
@@ -104,10 +105,31 @@ def test_an_order_that_exists_twice_keeps_one_and_the_copy_is_cancelled(one: Wor
     assert parts(one, order_id)[0].backend_id == str(min(row["orderId"] for row in in_erp(one, order_id)))
 
 
+def test_a_copy_that_became_the_only_live_order_is_never_cancelled(one: World) -> None:
+    """Its cancellation was recorded; meanwhile somebody there cancelled the other one."""
+    order_id = bought(one)
+    go_round(one)
+    (first,) = (row["orderId"] for row in in_erp(one, order_id))
+    erp(one, order_id, "duplicate")
+    one.advance(minutes=1)
+    status_pull.run(one.context)
+    assert open_kinds(one, order_id) == {"order_duplicated": 1}
+    one.post(one.orderwise, f"orders/{first}/warehouse-cancel", {})
+    go_round(one, 3)
+    assert {row["orderId"]: row["status"] == "CANCELLED" for row in in_erp(one, order_id)}[first]
+    assert live(one, order_id) == (0, 1)
+    assert events(one, order_id).count("copy_cancelled") == 0
+    assert open_kinds(one, order_id) == {}
+    copy = max(row["orderId"] for row in in_erp(one, order_id))
+    one.post(one.orderwise, f"orders/{copy}/despatch", {"consignments": [f"K{order_id}"], "force": True})
+    go_round(one, 2)
+    assert statuses(one, order_id) == {"delivered": 1}
+
+
 def test_a_copy_that_is_being_picked_is_a_persons_until_it_is_stopped(one: World) -> None:
     order_id = bought(one)
     go_round(one)
-    copy = erp(one, order_id, "duplicate")["orderId"]
+    erp(one, order_id, "duplicate")
     copy = max(row["orderId"] for row in in_erp(one, order_id))
     one.post(one.orderwise, f"orders/{copy}/advance", {"to": "PICKING"})
     go_round(one, 3)

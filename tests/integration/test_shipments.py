@@ -26,7 +26,7 @@ from order_story import (
 )
 
 from syncbridge.flows import escalate, rerun
-from syncbridge.ledger import cancellations
+from syncbridge.ledger import late_cancellations
 from syncbridge.ports import Shipment
 
 
@@ -100,7 +100,7 @@ def test_a_unit_that_scayle_cancelled_before_it_was_told_is_left_out_and_the_res
     assert found.evidence["units"] == [cancelled]
     assert found.evidence["tracking"].startswith("RM")
     with one.context.ledger.reading() as connection:
-        (waiting,) = [row for row in cancellations.waiting_for_return(connection) if row.order_id == order_id]
+        (waiting,) = [row for row in late_cancellations.waiting_for_return(connection) if row.order_id == order_id]
     assert waiting.units == (cancelled,)
 
 

@@ -41,13 +41,13 @@ def test_each_part_goes_to_its_own_back_end_and_the_fees_ride_on_one(one: World)
     order_id = split(one)
     go_round(one)
     assert live(one, order_id) == (1, 1)
-    assert [(part.account, part.state) for part in parts(one, order_id)] == [
-        ("orderwise:acme", "acknowledged"),
-        ("scend:ACME-UK", "acknowledged"),
-    ]
     (theirs,), (ours,) = in_erp(one, order_id), in_scend(one, order_id)
+    # SCAYLE delegates to both at once, so which part is made first is open; the delivery rides on the same one all the same.
     # Two jackets and the delivery there, two tees here: together what SCAYLE says.
-    assert [part.total_minor for part in parts(one, order_id)] == [4400 + 395, 4400]
+    assert sorted((part.account, part.state, part.total_minor) for part in parts(one, order_id)) == [
+        ("orderwise:acme", "acknowledged", 4400 + 395),
+        ("scend:ACME-UK", "acknowledged", 4400),
+    ]
     assert theirs["lines"][0]["quantityOrdered"] == 2
     assert ours["lines"][0]["quantityOrdered"] == 2
     assert open_kinds(one, order_id) == {}

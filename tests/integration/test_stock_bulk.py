@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -129,6 +130,40 @@ def test_a_shop_that_refuses_bulk_requests_is_told_each_number_and_somebody_is_t
     assert stage.troubles("stock_refused", "stock:bulk") == []
 
 
+def test_a_first_number_that_the_shop_ignores_in_bulk_is_noticed(stage: Stage) -> None:
+    """Whoever wrote stock before us may have stamped it "now": nobody knows what the shop holds."""
+    skus = stage.skus(8, 5)
+    ahead = (stage.world.clock.now() + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    for sku in skus[:2]:
+        stage.edit(sku, 999, changedAt=ahead)
+    summary = stage.sync(stage.bulky(5))
+    assert (summary.ignored, stage.held(skus[0]), stage.held(skus[7])) == (2, 999, 5)
+    stage.world.advance(seconds=40)
+    stage.sync()
+    assert {stage.held(sku) for sku in skus} == {5}
+
+
+def test_a_single_write_that_is_answered_with_nothing_is_read_back_if_it_takes_units_off_sale(stage: Stage) -> None:
+    sku, other = stage.skus(2, 5)
+    stage.sync()
+
+    class Mute(Counted):
+        """Says 204 to everything, and ignores the write of one SKU."""
+
+        def write_stock(self, write: StockWrite) -> ShopStock:
+            if write.sku != sku:
+                super().write_stock(write)
+            return ShopStock(write.sku, write.warehouse, write.merchant, quantity=None, changed_at=None)
+
+    stage.shelf(sku, 2)
+    stage.shelf(other, 2)
+    mute = cast("Shop", Mute(stage.world.context.shop))
+    assert stage.sync(replace(stage.world.context, shop=mute)).ignored == 1
+    assert (stage.held(sku), stage.held(other)) == (5, 2)
+    stage.sync()
+    assert stage.held(sku) == 2
+
+
 def test_many_sell_outs_go_in_bulk_before_anything_else(stage: Stage) -> None:
     skus, others = stage.skus(10, 5), stage.skus(10, 5)
     stage.sync()
@@ -147,6 +182,20 @@ def test_many_sell_outs_go_in_bulk_before_anything_else(stage: Stage) -> None:
     stage.sync(replace(context, shop=cast("Shop", Watched(context.shop))))
     assert lots == [{0}, {0}, {9}, {9}]
     assert ({stage.held(sku) for sku in skus}, {stage.held(sku) for sku in others}) == ({0}, {9})
+
+
+def test_sell_outs_leave_before_decreases_and_decreases_before_increases(stage: Stage) -> None:
+    down, gone, up = (stage.skus(12, 5) for _ in range(3))
+    stage.sync()
+    for skus, units in ((up, 9), (down, 4), (gone, 0)):
+        for sku in skus:
+            stage.shelf(sku, units)
+    context, shop = counted(stage.world.context)
+    stage.sync(context)
+    order = ["gone" if sku in gone else "down" if sku in down else "up" for sku in shop.singles]
+    assert set(order[:12]) == {"gone"}
+    # Eight leave side by side, so that the last decreases and the first increases may pass each other.
+    assert set(order[12:16]) == {"down"} and set(order[-4:]) == {"up"}
 
 
 def test_a_run_that_is_overtaken_leaves_the_rest_to_the_newer_one(
@@ -172,6 +221,30 @@ def test_a_run_that_is_overtaken_leaves_the_rest_to_the_newer_one(
     assert {stage.held(sku) for sku in skus} == {5}
 
 
+@pytest.mark.parametrize("many", [999, 1])
+def test_a_run_that_looked_earlier_does_not_write_over_one_that_looked_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """Two runs out of order: the newer figure has been written when the older run comes to its turn."""
+    sku = stage.sku(9)
+    stage.sync()
+    stage.shelf(sku, 7)
+    context, shop = counted(stage.bulky(many))
+    real, newer = stock_sync.is_held, []
+
+    def overtaken(*arguments: Any) -> bool:
+        if not newer:
+            newer.append(sku)
+            stage.shelf(sku, 4)
+            stage.sync()
+        return real(*arguments)
+
+    monkeypatch.setattr(stock_sync, "is_held", overtaken)
+    summary = stage.sync(context)
+    assert newer and (stage.held(sku), summary.ignored) == (4, 0)
+    assert (shop.singles, shop.requests) == ([], []), "what is older is not even sent"
+
+
 def test_a_write_in_another_workers_hand_is_not_sent_twice(stage: Stage) -> None:
     """A run that overlaps the last one must not send again what waits for its answer, or neither ever ends."""
     skus = stage.skus(6, 5)
@@ -189,6 +262,27 @@ def test_a_write_in_another_workers_hand_is_not_sent_twice(stage: Stage) -> None
     assert others == [0], "the other run leaves them alone"
     assert summary.published == 6
     assert {stage.held(sku) for sku in skus} == {5}
+
+
+def test_a_write_that_a_newer_run_has_overtaken_is_nobodys_trouble(stage: Stage) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    newer: list[int] = []
+
+    class Slow(Counted):
+        def write_stock(self, write: StockWrite) -> ShopStock:
+            if not newer:
+                newer.append(write.quantity)
+                stage.shelf(sku, 2)
+                stage.sync()
+            return super().write_stock(write)
+
+    stage.shelf(sku, 3)
+    context = stage.configured(ignored_limit=1)
+    summary = stage.sync(replace(context, shop=cast("Shop", Slow(context.shop))))
+    assert newer == [3]
+    assert (stage.held(sku), summary.ignored, stage.troubles("stock_ignored")) == (2, 0, [])
+    assert [(one.published, one.ignored) for one in levels(stage, [sku])] == [(2, 0)]
 
 
 def test_a_write_whose_worker_died_is_sent_again_within_a_minute(stage: Stage) -> None:

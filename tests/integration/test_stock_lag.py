@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,16 +13,16 @@ import pytest
 from flow_world import line, parcel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stock_stage import Meddled, Page, Stage, staged
+from stock_stage import STOCK_FEED, Meddled, Page, Stage, staged
 
 from syncbridge.domain.backend import BackendLine, BackendOrder, FulfilmentStatus
 from syncbridge.domain.orders import DelegatedUnit, Line
 from syncbridge.domain.stock import StockRow, Terms, stamp_for
-from syncbridge.flows import order_push, status_pull
+from syncbridge.flows import order_push, status_pull, stock_reconcile
 from syncbridge.flows.stock_terms import BLOCK_SLACK
 from syncbridge.ledger import catalogue, migrate, orders, sold_units, stock
 from syncbridge.ledger.engine import Connection, Ledger
-from syncbridge.ports import FeedPage, FulfilmentBackend
+from syncbridge.ports import Coordinator, FeedPage, FulfilmentBackend
 
 ZERO = datetime(2026, 3, 2, 10, tzinfo=UTC)
 PLACE = ("scend", "WH-1")
@@ -67,9 +68,9 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def either(database_url: str) -> Iterator[Ledger]:
+def either(ledger_url: str) -> Iterator[Ledger]:
     """An empty ledger, on SQLite and on PostgreSQL."""
-    ledger = Ledger(database_url)
+    ledger = Ledger(ledger_url)
     migrate.upgrade(ledger)
     yield ledger
     ledger.close()
@@ -274,3 +275,36 @@ def test_units_reserved_within_the_lag_are_deducted_although_nothing_is_blocked_
     stage.world.advance(minutes=7)
     stage.sync(job.context)
     assert (stage.held(sku), stage.blocked(sku)) == (6, []), "confirmed before the stamp, reserved after it"
+
+
+def test_figures_that_another_worker_is_reading_are_as_old_as_their_last_reading_less_the_lag(stage: Stage) -> None:
+    sku = stage.sku(10)
+    job = Job(stage)
+    stage.sync(job.context)
+    stamp = stage.row(sku)["changedAt"]
+    stage.world.delegated(stage.world.place(line(sku, 4)))
+    stage.world.advance(minutes=10)
+
+    class Elsewhere:
+        """The stock feed is in another worker's hands."""
+
+        @contextmanager
+        def lock(self, name: str, life: timedelta) -> Iterator[bool]:
+            yield name != f"feed:{STOCK_FEED}"
+
+    busy = replace(job.context, coordinator=cast("Coordinator", Elsewhere()))
+    assert stage.sync(busy).published == 0
+    assert stage.row(sku)["changedAt"] == stamp, "no newer than the feed proves"
+    assert stage.row(sku)["sellable"] == 6
+
+
+def test_a_correction_of_an_edit_waits_for_a_stamp_that_is_newer_than_the_edit(stage: Stage) -> None:
+    sku = stage.sku(10)
+    job = Job(stage)
+    stage.sync(job.context)
+    stage.world.advance(minutes=20)
+    stage.edit(sku, 99)
+    assert stock_reconcile.run(job.context).edited == 1
+    assert (stage.sync(job.context).ignored, stage.held(sku)) == (0, 99), "older than the edit, the shop would ignore it"
+    stage.world.advance(minutes=16)
+    assert (stage.sync(job.context).ignored, stage.held(sku)) == (0, 10)

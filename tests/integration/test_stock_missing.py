@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
@@ -11,9 +12,10 @@ import pytest
 from flow_world import line
 from stock_stage import ACCOUNT, STOCK_FEED, Meddled, Page, Stage, staged
 
+from syncbridge.domain.errors import CallEvidence, CursorRefused
 from syncbridge.flows import order_push
 from syncbridge.flows.context import Context
-from syncbridge.ledger import catalogue, feeds
+from syncbridge.ledger import catalogue, feeds, stock
 from syncbridge.ports import FeedPage, FulfilmentBackend
 
 KIND = "stock_missing"
@@ -130,6 +132,48 @@ def test_a_short_snapshot_is_one_trouble_of_the_back_end(stage: Stage) -> None:
     from_the_beginning(stage)
     stage.sync()
     assert stage.troubles(KIND) == []
+
+
+def test_a_cursor_that_an_outage_outlived_is_made_up_for_by_a_whole_snapshot(stage: Stage) -> None:
+    gone, moved, still = stage.skus(3, 5)
+    stage.sync()
+    real = stage.world.context.backends["scend"]
+    readings: list[tuple[str | None, datetime | None]] = []
+
+    class Expired(Meddled):
+        def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[Page]:
+            readings.append((cursor, since))
+            if cursor is not None:
+                raise CursorRefused("too old", CallEvidence("scend", "read stock feed", 410), snapshot_needed=True)
+            return super().stock_changed(cursor, since)
+
+    stage.shelf(moved, 2)
+    stage.world.advance(hours=40)
+    expired = cast("FulfilmentBackend", Expired(real, without(gone)))
+    stage.sync(replace(stage.world.context, backends={"scend": expired}))
+    assert [cursor is None and since is None for cursor, since in readings] == [False, True]
+    assert [stage.held(sku) for sku in (gone, moved, still)] == [5, 2, 5]
+    assert [one.subject.endswith(gone) for one in stage.troubles(KIND)] == [True]
+    from_the_beginning(stage)
+    stage.sync()
+    assert stage.troubles(KIND) == []
+
+
+def test_a_clock_set_back_during_a_snapshot_makes_nothing_missing(stage: Stage) -> None:
+    sku = stage.sku(5)
+    stage.sync()
+    from_the_beginning(stage)
+
+    def set_back(pages: Iterator[Page]) -> Iterator[Page]:
+        stage.world.clock.ahead -= timedelta(seconds=2)
+        yield from pages
+
+    stage.sync(stage.meddled(set_back))
+    stage.world.advance(seconds=5)
+    stage.shelf(sku, 9)
+    stage.sync()
+    with stage.world.context.ledger.reading() as connection:
+        assert [one.sku for one in stock.levels(connection, ACCOUNT) if one.missing_at is not None] == []
 
 
 def test_a_snapshot_that_was_interrupted_still_notices_what_it_lacks(stage: Stage) -> None:

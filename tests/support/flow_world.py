@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from migrated_ledger import migrated
 from werkzeug.serving import make_server
 
 from connectors.orderwise.adapter import OrderWiseBackend
@@ -27,7 +28,6 @@ from syncbridge.bootstrap import may_be_ours
 from syncbridge.config import Configuration
 from syncbridge.flows import cancel_call, intake
 from syncbridge.flows.context import Context
-from syncbridge.ledger import migrate
 from syncbridge.ledger.engine import Ledger
 from syncbridge.ports import FulfilmentBackend, Lane, QuotaReading
 from syncbridge.sandbox import orderwise, scayle, scend
@@ -250,14 +250,14 @@ def world(database_url: str, folder: Path, *, both: bool = False, settings: str 
         scend_url = stack.enter_context(ThreadedServer(scend.build_app()))
         erp_url = stack.enter_context(ThreadedServer(orderwise.build_app())) if both else ""
         configuration = _configuration(folder, database_url, scayle_url, scend_url, erp_url, settings)
+        migrated(database_url)
         ledger = Ledger(database_url)
         stack.callback(ledger.close)
-        migrate.upgrade(ledger)
         clock, bell, free = MovableClock(), Bell(), Free()
         context = Context(
             clock=clock,
             ledger=ledger,
-            shop=ScayleShop(configuration.scayle, "sandbox-token", free, free, deadline_seconds=5),
+            shop=ScayleShop(configuration.scayle, "sandbox-token", free, free, deadline_seconds=20),
             backends=_backends(configuration, ledger, clock, free),
             configuration=configuration,
             coordinator=free,
@@ -276,7 +276,7 @@ def _backends(configuration: Configuration, ledger: Ledger, clock: MovableClock,
     backends: dict[str, FulfilmentBackend] = {}
     if configuration.scend is not None:
         backends["scend"] = ScendBackend(
-            configuration.scend, DEFAULT_TOKEN, free, free, webhook_secrets=[WEBHOOK_SECRET], deadline_seconds=5
+            configuration.scend, DEFAULT_TOKEN, free, free, webhook_secrets=[WEBHOOK_SECRET], deadline_seconds=20
         )
     if configuration.orderwise is not None:
         backends["orderwise"] = OrderWiseBackend(
@@ -287,7 +287,7 @@ def _backends(configuration: Configuration, ledger: Ledger, clock: MovableClock,
             free,
             clock=clock.now,
             may_be_ours=may_be_ours(configuration, ledger),
-            deadline_seconds=5,
+            deadline_seconds=20,
         )
     return backends
 
@@ -351,7 +351,7 @@ def _inbound(context: Context) -> Iterator[str]:
         server.server_close()
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Return the condition's first true value; fail when it does not come in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

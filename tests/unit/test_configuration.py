@@ -27,6 +27,10 @@ SECRETS = {
     "SCEND_WEBHOOK_SECRET": "whsec_c3luY2JyaWRnZQ==,whsec_bmV4dC1zZWNyZXQ=",
     "DATABASE_URL": "postgres://bridge:db-word@db.example:5432/bridge",
     "REDIS_URL": "rediss://:redis-word@redis.example:6380/1",
+    "CONSOLE_USERS": (
+        "zoe:operator:scrypt:32768:8:1$8vMsrYPIYbTEXkZ9$5338ace845f0fa8e8b4ecf29bbc04bfb2"
+        "981415983e4bc2da7ffc385894406a11d86fe18d32446235b061255a74868157ad2fb68c9e22b3b34ab0fe3d16c48a2"
+    ),
 }
 MINIMAL = """
 [scayle]

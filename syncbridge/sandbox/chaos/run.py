@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from syncbridge.embedded.redis_server import EmbeddedRedis, EmbeddedRedisFailed
 from syncbridge.sandbox.chaos.blows import Striker
 from syncbridge.sandbox.chaos.cancelling import Cancelling
 from syncbridge.sandbox.chaos.day import Storm
@@ -21,19 +16,17 @@ from syncbridge.sandbox.chaos.orders import chaos_orders
 from syncbridge.sandbox.chaos.result import ChaosResult
 from syncbridge.sandbox.chaos.settling import settle
 from syncbridge.sandbox.demo import programs
-from syncbridge.sandbox.demo.addresses import BUFFER, MERCHANT, find_addresses
+from syncbridge.sandbox.demo.addresses import BUFFER, MERCHANT
 from syncbridge.sandbox.demo.day import Run, settle_stock
-from syncbridge.sandbox.demo.installing import CHECKOUT, LONGEST_SOCKET_PATH, Site, install
-from syncbridge.sandbox.demo.interruption import Interrupted, signals_as_exceptions, signals_ignored
+from syncbridge.sandbox.demo.frame import carry_out, house
+from syncbridge.sandbox.demo.installing import Site, install
 from syncbridge.sandbox.demo.options import DemoOptions
-from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.programs import Program
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
-from syncbridge.sandbox.demo.vendors import Vendors
 from syncbridge.sandbox.judge import Evidence, Verdict, judge
 from syncbridge.sandbox.records import read_exceptions
-from syncbridge.sandbox.replay import ReplayOutcome, ReplayRefused
+from syncbridge.sandbox.replay import ReplayOutcome
 
 STARTS = 1000
 """How often a process may die young before the supervisor gives it up: here that is what is to be expected."""
@@ -47,58 +40,19 @@ def run_chaos(options: ChaosOptions, screen: Screen | None = None) -> int:
     128 plus the signal's number when it was interrupted. No process of it is left when this returns.
     """
     screen = screen or Screen()
-    folder = options.state_dir or Path(tempfile.mkdtemp(prefix="syncbridge-chaos-"))
-    stage = Stage(folder)
-    if len(str(stage.socket)) > LONGEST_SOCKET_PATH:
-        screen.say(f"{stage.folder}: the path is too long for a socket in it; choose a shorter one")
-        return 2
-    keep_folder = options.state_dir is not None
-    try:
-        with signals_as_exceptions():
-            held = _run(options, screen, stage).held
-        code = 0 if held else 1
-        keep_folder = keep_folder or not held
-    except Interrupted as error:
-        screen.say(f"stopped by {error}")
-        code = error.exit_code
-    except (DemoFailed, ReplayRefused, EmbeddedRedisFailed) as error:
-        screen.say(f"chaos could not be carried out: {error}")
-        code, keep_folder = 1, True
-    if keep_folder:
-        screen.say(f"logs, configuration and ledger are in {stage.folder}")
-    else:
-        shutil.rmtree(stage.folder, ignore_errors=True)
-    return code
+    return carry_out("chaos", options.state_dir, screen, lambda stage: _run(options, screen, stage).held)
 
 
 def _run(options: ChaosOptions, screen: Screen, stage: Stage) -> ChaosResult:
     work = chaos_orders(options.orders, options.seed)
-    addresses = find_addresses()
-    with ExitStack() as stack:
-        redis = stack.enter_context(EmbeddedRedis(stage.redis))
-        environment = usual_environment({}, CHECKOUT)
-        processes = stack.enter_context(Processes(stage, environment))
-        processes.guard(redis.pid)
-        vendors = stack.enter_context(Vendors(addresses, both=True))
-        try:
-            screen.say(work.report()[0])
-            site = Site(
-                stage, addresses, redis, processes, vendors, screen.say, options.seed, options.database_url
-            )
-            commands = install(site, work, _programs(site))
-            demo = DemoOptions(seed=options.seed, faults=False, settle_seconds=options.settle_seconds)
-            run = Run(demo, screen, stage, addresses, work, vendors, processes, commands, redis)
-            result = _storm_and_score(options, run)
-        finally:
-            with signals_ignored():
-                screen.say("stopping every process")
-                processes.stop()
-                redis.stop()
-        left = processes.left_behind()
-        if left:
-            raise DemoFailed(f"processes {left} would not end")
-    screen.say("no process is left behind")
-    return result
+    with house(stage, screen) as here:
+        screen.say(work.report()[0])
+        addresses, redis, processes, vendors = here.addresses, here.redis, here.processes, here.vendors
+        site = Site(stage, addresses, redis, processes, vendors, screen.say, options.seed, options.database_url)
+        commands = install(site, work, _programs(site))
+        demo = DemoOptions(seed=options.seed, faults=False, settle_seconds=options.settle_seconds)
+        run = Run(demo, screen, stage, addresses, work, vendors, processes, commands, redis)
+        return _storm_and_score(options, run)
 
 
 def _programs(site: Site) -> tuple[Program, ...]:

@@ -6,6 +6,9 @@ import base64
 import secrets
 import socket
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from werkzeug.security import generate_password_hash
 
 HOST = "127.0.0.1"
 MERCHANT = "scend"
@@ -49,6 +52,8 @@ class Addresses:
     inbound_password: str = field(default_factory=_secret)
     webhook_secret: str = field(default_factory=_webhook_secret)
     flower_password: str = field(default_factory=_secret)
+    console_user: str = "demo"
+    console_password: str = field(default_factory=lambda: secrets.token_hex(8))
     orderwise_user: str = "syncbridge"
     orderwise_password: str = field(default_factory=_secret)
 
@@ -76,6 +81,16 @@ class Addresses:
     def flower(self) -> str:
         """Flower, which asks for user `demo` and the generated password."""
         return f"http://{HOST}:{self.flower_port}"
+
+    @property
+    def console(self) -> str:
+        """The console, which asks for the generated user and password."""
+        return f"{self.web}/console/"
+
+    @cached_property
+    def console_users(self) -> str:
+        """What CONSOLE_USERS has to be for that user, who may act."""
+        return f"{self.console_user}:operator:{generate_password_hash(self.console_password, method='scrypt')}"
 
     def inbound(self, path: str) -> str:
         """The address that SCAYLE calls, with its credentials, as the vendor keeps them in the URL."""

@@ -201,7 +201,7 @@ def _session_of(pid: int) -> int | None:
 
 def usual_environment(extra: Mapping[str, str], checkout: Path) -> dict[str, str]:
     """Return this process's environment without any setting of syncbridge's own, plus `extra`."""
-    ours = ("SYNCBRIDGE_", "SCAYLE_", "SCEND_", "ORDERWISE_", "FLOWER_", "CELERY_", "REDIS_", "DATABASE_")
+    ours = ("SYNCBRIDGE_", "SCAYLE_", "SCEND_", "ORDERWISE_", "FLOWER_", "CELERY_", "REDIS_", "DATABASE_", "CONSOLE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = os.pathsep.join(part for part in (str(checkout), kept.get("PYTHONPATH", "")) if part)
     return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from syncbridge.embedded.redis_server import EmbeddedRedis, EmbeddedRedisFailed
 from syncbridge.sandbox.allotment import allot
 from syncbridge.sandbox.credit_rule import CreditPlan, plan_credits
 from syncbridge.sandbox.demo import programs, second
@@ -21,21 +16,20 @@ from syncbridge.sandbox.demo.addresses import (
     MERCHANT,
     SHOP_KEY,
     WAREHOUSE,
-    find_addresses,
+    Addresses,
 )
 from syncbridge.sandbox.demo.commands import Commands
 from syncbridge.sandbox.demo.credits import Credits
 from syncbridge.sandbox.demo.day import Run, replay_day, settle, settle_stock
-from syncbridge.sandbox.demo.installing import CHECKOUT, LONGEST_SOCKET_PATH, Site, install
-from syncbridge.sandbox.demo.interruption import Interrupted, signals_as_exceptions, signals_ignored
+from syncbridge.sandbox.demo.frame import carry_out, house
+from syncbridge.sandbox.demo.installing import Site, install
+from syncbridge.sandbox.demo.interruption import Interrupted, signals_ignored
 from syncbridge.sandbox.demo.options import DemoOptions
-from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
-from syncbridge.sandbox.demo.vendors import Vendors
 from syncbridge.sandbox.judge import Evidence, Verdict, judge
 from syncbridge.sandbox.records import read_exceptions
-from syncbridge.sandbox.replay import ReplayOutcome, ReplayRefused, load
+from syncbridge.sandbox.replay import ReplayOutcome, load
 from syncbridge.sandbox.replay_order import Replay, ShopSetting
 from syncbridge.sandbox.retail_day import UnreadableDay, read_day
 
@@ -59,41 +53,15 @@ def run_demo(options: DemoOptions, screen: Screen | None = None) -> int:
     except (UnreadableDay, OSError, ValueError) as error:
         screen.say(f"{options.source}: {error}")
         return 2
-    folder = options.state_dir or Path(tempfile.mkdtemp(prefix="syncbridge-demo-"))
-    stage = Stage(folder)
-    if len(str(stage.socket)) > LONGEST_SOCKET_PATH:
-        screen.say(f"{stage.folder}: the path is too long for a socket in it; choose a shorter one")
-        return 2
-    keep_folder = options.state_dir is not None
-    try:
-        with signals_as_exceptions():
-            verdict = _run(options, screen, stage, work)
-        held = verdict.held
-        code = 0 if held else 1
-        keep_folder = keep_folder or not held
-    except Interrupted as error:
-        screen.say(f"stopped by {error}")
-        code = error.exit_code
-    except (DemoFailed, ReplayRefused, EmbeddedRedisFailed) as error:
-        screen.say(f"the demo could not be carried out: {error}")
-        code, keep_folder = 1, True
-    if keep_folder:
-        screen.say(f"logs, configuration and ledger are in {stage.folder}")
-    else:
-        shutil.rmtree(stage.folder, ignore_errors=True)
-    return code
+    return carry_out("demo", options.state_dir, screen, lambda stage: _run(options, screen, stage, work).held)
 
 
 def _run(options: DemoOptions, screen: Screen, stage: Stage, work: Replay) -> Verdict:
-    addresses = find_addresses()
-    with ExitStack() as stack:
-        redis = stack.enter_context(EmbeddedRedis(stage.redis))
-        environment = usual_environment({}, CHECKOUT)
-        processes = stack.enter_context(Processes(stage, environment))
-        processes.guard(redis.pid)
-        vendors = stack.enter_context(Vendors(addresses, both=True))
-        commands = Commands(environment, stage.folder)
-        run = Run(options, screen, stage, addresses, work, vendors, processes, commands, redis)
+    with house(stage, screen) as here:
+        commands = Commands(here.environment, stage.folder)
+        run = Run(
+            options, screen, stage, here.addresses, work, here.vendors, here.processes, commands, here.redis
+        )
         try:
             _set_up(run)
             outcome = replay_day(run)
@@ -104,16 +72,9 @@ def _run(options: DemoOptions, screen: Screen, stage: Stage, work: Replay) -> Ve
             if options.keep:
                 _stay(run)
         finally:
-            with signals_ignored():
-                screen.say("stopping every process")
-                if run.credits is not None:
+            if run.credits is not None:
+                with signals_ignored():
                     run.credits.stop()
-                processes.stop()
-                redis.stop()
-        left = processes.left_behind()
-        if left:
-            raise DemoFailed(f"processes {left} would not end")
-    screen.say("no process is left behind")
     return verdict
 
 
@@ -126,6 +87,7 @@ def _set_up(run: Run) -> None:
         ours.append(programs.flower(addresses))
     site = Site(stage, addresses, run.redis, run.processes, run.vendors, say, run.options.seed)
     run.commands = install(site, run.work, tuple(ours))
+    say(_console(addresses))
     if run.options.faults:
         run.vendors.make_trouble(run.options.seed)
         say(f"faults planned on all three sides, seed {run.options.seed}")
@@ -181,11 +143,17 @@ def _report(run: Run, outcome: ReplayOutcome, verdict: Verdict) -> None:
         run.screen.say(f"report: {run.options.report}")
 
 
+def _console(addresses: Addresses) -> str:
+    """Return where the console is and how to sign in, while the demo lasts."""
+    return f"console {addresses.console}  user {addresses.console_user}, password {addresses.console_password}"
+
+
 def _stay(run: Run) -> None:
     """Leave everything running until a signal comes."""
     addresses = run.addresses
     for line in (
         "everything keeps running; Ctrl-C ends it",
+        _console(addresses),
         f"web     {addresses.web}/healthz, /readyz, /metrics",
         f"Flower  {addresses.flower}  user demo, password {addresses.flower_password}",
         f"SCAYLE  {addresses.scayle}/_sandbox/summary  X-Sandbox-Token: {addresses.control_token}",

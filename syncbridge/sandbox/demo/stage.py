@@ -166,6 +166,7 @@ class Stage:
             "SCEND_WEBHOOK_SECRET": addresses.webhook_secret,
             "ORDERWISE_USERNAME": addresses.orderwise_user,
             "ORDERWISE_PASSWORD": addresses.orderwise_password,
+            "CONSOLE_USERS": addresses.console_users,
             "FLOWER_BASIC_AUTH": f"demo:{addresses.flower_password}",
             "FLOWER_READ_ONLY": "true",
             "PORT": str(addresses.web_port),

@@ -38,7 +38,16 @@ READY_SECONDS = 20.0
 SPARE_UNITS = 12
 """What every SKU has beyond twice the day's sales: more than pickers fail to find, so that every order can end."""
 
-SCAYLE_EVENTS = ("order-confirmed", "order-delegated", "order-package-shipped", "order-cancelled")
+SCAYLE_EVENTS = (
+    "order-confirmed",
+    "order-delegated",
+    "order-package-shipped",
+    "order-cancelled",
+    "order-item-cancelled",
+    "order-item-unshippable",
+    "order-item-returned",
+    "payment-refund",
+)
 
 SCEND_TOPICS = ("order.status_changed", "despatch.created", "despatch.updated", "stock.changed", "return.received")
 

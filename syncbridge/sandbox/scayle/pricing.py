@@ -64,7 +64,7 @@ class UnitPrice:
 def unit_price(line: Json, relative_voucher: Json | None) -> UnitPrice:
     """Read the price of a compact line and take off its reductions, and a relative voucher.
 
-    Raises ValueError without `unitPriceWithTax` and `unitPriceWithoutTax`. Given prices are the reduced ones;
+    Raises ValueError without `unitPriceWithTax` and `unitPriceWithoutTax`, and for a voucher of more than all. Given prices are the reduced ones;
     `undiscountedWithTax` makes the difference a markdown (category `sale`).
     """
     rate = Decimal(str(line.get("taxRate", "0.2")))
@@ -81,6 +81,8 @@ def unit_price(line: Json, relative_voucher: Json | None) -> UnitPrice:
         reductions.append(_reduction("sale", undiscounted - gross, undiscounted))
     if relative_voucher is not None and gross > 0:
         fraction = Decimal(str(relative_voucher["value"]))
+        if not 0 <= fraction <= 1:
+            raise ValueError("the value of a relative voucher is a share of the price: 0.1 takes off a tenth")
         off = min(gross, share_of(gross, fraction))
         reduction = _reduction("voucher", off, gross)
         reduction["amount"]["relative"] = json_rate(fraction)

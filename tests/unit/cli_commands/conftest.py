@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+import typer.testing
 from cli_story import Answer, Run, Story
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from syncbridge import bootstrap
 from syncbridge.cli import app
-from syncbridge.ledger import migrate
 from syncbridge.ledger.engine import Ledger
 
 SECRETS = {
@@ -60,6 +60,15 @@ def _forgotten() -> Iterator[None]:
     bootstrap.forget()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _commands_built_once() -> Iterator[None]:
+    """Typer builds all commands anew for every call, which takes longer than running one."""
+    command = get_command(app)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", lambda _app: command)
+        yield
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command; no traceback may come of it."""
@@ -74,24 +83,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return invoke
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty, migrated ledger to copy: migrating takes longer than a test."""
-    file = tmp_path_factory.mktemp("migrated") / "ledger.sqlite3"
-    ledger = Ledger(f"sqlite:///{file}")
-    migrate.upgrade(ledger)
-    ledger.close()
-    return file
-
-
 @pytest.fixture
-def ledger(migrated_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+def ledger(sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """A migrated ledger that the commands are told of."""
-    file = tmp_path / "ledger.sqlite3"
-    shutil.copy(migrated_file, file)
-    url = f"sqlite:///{file}"
-    monkeypatch.setenv("DATABASE_URL", url)
-    made = Ledger(url)
+    monkeypatch.setenv("DATABASE_URL", sqlite_ledger_url)
+    made = Ledger(sqlite_ledger_url)
     yield made
     made.close()
 

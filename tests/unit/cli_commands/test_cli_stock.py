@@ -16,8 +16,9 @@ from syncbridge.domain.stock import StockRow, Terms
 from syncbridge.flows import order_poll, stock_hold, stock_sync
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_terms import Summary
-from syncbridge.ledger import feeds, stock, stock_comparisons
+from syncbridge.ledger import feeds, stock, stock_comparisons, stock_writes
 from syncbridge.ledger.engine import Ledger
+from syncbridge.ledger.exceptions import open_exception
 
 pytestmark = pytest.mark.usefixtures("configured")
 
@@ -55,8 +56,8 @@ class Shelf:
     ) -> None:
         level = self.level(sku)
         with self.ledger.work() as work:
-            stock.intend(work.connection, level, Terms(units or 0, 0, 0), stamp, NOW)
-            stock.settle(
+            stock_writes.intend(work.connection, level, Terms(units or 0, 0, 0), stamp, NOW)
+            stock_writes.settle(
                 work.connection,
                 level,
                 sent=stamp,
@@ -91,7 +92,9 @@ def test_a_number_is_explained_term_by_term(run: Run, shelf: Shelf, story: Story
     line = lines(run)["TEE-M"]
     assert (line["available"], line["in_flight"], line["buffer"], line["sellable"]) == (50, 2, 3, 45)
     assert (line["published"], line["differs"], line["due"]) == (47, True, True)
+    assert datetime.fromisoformat(line["changed_at"]) == NOW.replace(microsecond=NOW.microsecond // 1000 * 1000)
     out = run("stock", "diff", "--sku", "TEE-M").out
+    assert f"changed there {line['changed_at']}" in out, "when the warehouse saw it"
     assert out.splitlines()[0].startswith("TEE-M ")
     assert re.findall(r"^  [a-z ]+?  +(-?\d+)  ", out, flags=re.MULTILINE) == ["50", "-2", "-3", "45", "47"]
     assert "the next run writes it" in out
@@ -153,7 +156,7 @@ def test_a_number_that_was_sent_and_not_proven_differs_even_if_it_is_right(
     level = shelf.level("TEE")
     with shelf.ledger.work() as work:
         sent_at = datetime.now(UTC) - timedelta(seconds=seconds)
-        stock.intend(work.connection, level, Terms(5, 0, 0), NOW - timedelta(minutes=1), sent_at)
+        stock_writes.intend(work.connection, level, Terms(5, 0, 0), NOW - timedelta(minutes=1), sent_at)
         work.commit()
     shelf.read()
     line = lines(run)["TEE"]
@@ -170,7 +173,7 @@ def test_stock_of_a_warehouse_that_is_not_configured_any_more_is_left_alone(
         configured.read_text(encoding="utf-8").replace('"WH-1"', '"WH-2"'), encoding="utf-8"
     )
     line = lines(run)["TEE"]
-    assert (line["why"], line["due"]) == ("left alone: no longer in the configuration", False)
+    assert (line["why"], line["due"]) == ("left alone: by the configuration the shop does not sell from it", False)
 
 
 def test_odd_terms_of_a_right_number_are_named(run: Run, shelf: Shelf, story: Story) -> None:
@@ -236,7 +239,11 @@ def test_publish_runs_the_flow_and_tells_what_came_of_it(
     outcome.held = 2
     held = run("stock", "publish", "--json")
     assert (held.code, held.json["summary"]["held"]) == (1, 2)
-    assert "syncbridge stock release" in held.err
+    outcome.observed = outcome.published = outcome.held = 0
+    outcome.elsewhere = 1
+    busy = run("stock", "publish")
+    assert (busy.code, "a worker is publishing" in busy.err) == (0, True)
+    assert "nothing to do" not in busy.out, "nobody has looked"
 
 
 def test_a_vendor_that_is_away_ends_publish_in_a_sentence(
@@ -271,10 +278,42 @@ def test_a_held_run_is_released_once_with_its_reason(
     }  # fmt: skip
     assert not asked()
     assert (
-        "is released: the next run writes 1 SKU."
+        "is released: the next run writes 1 SKU, within an hour from now."
         in run("stock", "release", ACCOUNT, "--reason", "stocktake").out
     )
     assert asked()
+
+
+def test_a_hold_is_told_with_its_account_and_its_reason_and_counts_what_a_release_lets_through(
+    run: Run, shelf: Shelf, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sku in ("ONE", "TWO", "REFUSED"):
+        shelf.row(sku, "0")
+        shelf.published(sku, 9)
+    shelf.published("REFUSED", None, stamp=NOW - timedelta(seconds=50), not_before=NOW + timedelta(hours=1))
+    shelf.read()
+    with ledger.work() as work:
+        evidence = {"account": ACCOUNT, "reason": "2 of 3 SKUs would go to zero", "skus": 2}
+        open_exception(
+            work.connection, "stock_held", f"stock:{ACCOUNT}", at=NOW, cause="mass change of stock", evidence=evidence
+        )
+        work.commit()
+    told = f"A mass change of {ACCOUNT} is held: 2 of 3 SKUs would go to zero."
+    monkeypatch.setattr(stock_sync, "run", lambda _context: Summary(held=2))
+    for command in (("stock", "diff"), ("stock", "publish"), ("stock", "publish", "--dry-run")):
+        err = run(*command).err
+        assert told in err and f"syncbridge stock release {ACCOUNT} --reason TEXT" in err, command
+    assert [one["held_for"] for one in run("stock", "diff", "--json").json["sources"]] == ["2 of 3 SKUs would go to zero"]
+    assert run("stock", "release", ACCOUNT, "--reason", "stocktake", "--dry-run", "--json").json["skus"] == 2
+    answer = run("stock", "release", ACCOUNT, "--reason", "Größe geprüft – sold out")
+    assert "the next run writes 2 SKUs, within an hour" in answer.out
+
+
+@pytest.mark.parametrize("wrong", ["tee-m", " TEE-M ", "Tee-M"])
+def test_a_sku_in_other_letters_is_suggested(run: Run, shelf: Shelf, wrong: str) -> None:
+    shelf.row("TEE-M", "5")
+    answer = run("stock", "diff", "--sku", wrong)
+    assert (answer.code, "Is TEE-M meant?" in answer.err) == (1, True)
 
 
 def test_a_release_names_a_back_end_that_there_is_and_a_reason(run: Run, ledger: Ledger) -> None:

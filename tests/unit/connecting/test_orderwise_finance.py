@@ -59,6 +59,8 @@ def test_a_body_leaves_as_it_was_frozen_and_in_nobodys_way(vendor: Any, ledger: 
         (409, '{"message": "Batch SCY-FIN-1 exists"}', "application/json", AlreadyExists),
         (409, "", "", AlreadyExists),
         (409, '{"Message": "The period is closed"}', "application/json", NeedsPerson),
+        (409, '"Period closed"', "application/json", NeedsPerson),
+        (409, "Period closed", "text/plain", NeedsPerson),
         (404, "", "", Misconfigured),
         (404, "<html>Not found</html>", "text/html", Misconfigured),
         (429, "", "", RetryLater),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.orderwise.amounts import amounts_of
+from connectors.orderwise.amounts import amounts_of, gate
 from connectors.orderwise.checks import faults_of
 from connectors.orderwise.decimal_json import compact_json, read_json
 from connectors.orderwise.order_body import address_lines, compose_order
@@ -161,6 +161,25 @@ def test_the_tax_rate_of_a_fee_is_told_from_its_amounts_where_the_shop_is_silent
     assert codes(odd, orderwise_settings) == ["TAX_RATE_MISSING"]
 
 
+@pytest.mark.parametrize("free", [ShopFee("shipment", 0), ShopFee("shipment", 0, 0, Decimal(0))])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_charge_of_nothing_does_not_change_the_tax_rate_of_delivery(
+    orderwise_settings: OrderWiseSettings, free: ShopFee, first: bool
+) -> None:
+    fees = (free, DELIVERY) if first else (DELIVERY, free)
+    header = body_of(replace(REQUEST, fees=fees), orderwise_settings)["orderHeader"]
+    assert (header["deliveryGross"], header["deliveryTax"]) == (Decimal("4.95"), Decimal("0.82"))
+    assert header["deliveryTaxRateId"] == 1
+
+
+def test_delivery_for_nothing_names_no_tax_rate_that_orderwise_does_not_have(orderwise_settings: OrderWiseSettings) -> None:
+    maps = {**orderwise_settings.maps.model_dump(), "tax_rate": {"0.2": 1}}
+    settings = OrderWiseSettings.model_validate({**orderwise_settings.model_dump(), "maps": maps})
+    free = replace(REQUEST, lines=(TEE,), totals=Totals(5500, 0, 916), fees=(ShopFee("delivery", 0),), payments=())
+    assert codes(free, settings) == []
+    assert "deliveryTaxRateId" not in body_of(free, settings)["orderHeader"]
+
+
 def test_an_order_in_whole_currency_units_keeps_two_places(orderwise_settings: OrderWiseSettings) -> None:
     maps = orderwise_settings.maps.model_copy(update={"currency": {"JPY": 9}})
     settings = orderwise_settings.model_copy(update={"maps": maps})
@@ -242,6 +261,25 @@ def test_the_penny_gate_names_the_difference_and_its_class(
     (fault,) = faults_of(replace(REQUEST, **change), orderwise_settings)
     assert fault.code == code
     assert problem in fault.problem
+
+
+def test_the_rounding_of_very_many_units_is_held_and_called_by_its_name(orderwise_settings: OrderWiseSettings) -> None:
+    """A net price has four places: 999 units, each reduced by 1.00, cannot come to the shop's net within a few pence."""
+    units = tuple(range(101, 1100))
+    many = Line(1, "TEE-NAVY-M", "TEE-NAVY-M", units, "Tee", 2750, RATE, 2292 * 999, (Discount("voucher", 100),))
+    bulk = replace(REQUEST, lines=(many,), totals=Totals(2750 * 999, 495, 999), payments=())
+    (fault,) = faults_of(bulk, orderwise_settings)
+    assert (fault.code, fault.field) == ("TOTAL_ROUNDING", "cost: net")
+    assert "OrderWise takes 0.03" in fault.problem
+    assert codes(replace(bulk, lines=(replace(many, discounts=()),)), orderwise_settings) == []
+
+
+def test_a_discount_that_gets_lost_is_held_and_called_by_its_name(orderwise_settings: OrderWiseSettings) -> None:
+    found, faults = amounts_of(REQUEST, orderwise_settings)
+    assert found is not None
+    assert faults == ()
+    (fault,) = gate(replace(found, dissurs=()), 7894, REQUEST)
+    assert (fault.code, fault.value) == ("TOTAL_DISCOUNT", "5.00")
 
 
 def test_an_account_number_may_differ_per_shop(orderwise_settings: OrderWiseSettings) -> None:

@@ -186,7 +186,7 @@ def test_five_thousand_units_are_read_quickly(
     started = time.thread_time()
     delegation = parse_delegation(raw, "scend", scayle_settings)
     order = order_from_delegation(raw, scayle_settings)
-    assert time.thread_time() - started < 1.0
+    assert time.thread_time() - started < 4.0, "SCAYLE waits 15 s"
     assert len(delegation.units) == len(order.units) == 5_000
 
 

@@ -286,14 +286,14 @@ def test_a_lost_answer_leaves_a_write_unknown_and_a_read_repeatable(
 
 def trickle_body(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(40):
+    for _ in range(400):
         connection.sendall(b"{")
         time.sleep(0.05)
 
 
 def trickle_headers(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    for _ in range(40):
+    for _ in range(400):
         connection.sendall(b"a")
         time.sleep(0.05)
 
@@ -307,19 +307,19 @@ def test_an_answer_that_trickles_in_ends_at_the_deadline(
         one = transport(quota, breaker, url, read_timeout_seconds=5, deadline_seconds=0.4)
         with pytest.raises(OutcomeUnknown):
             one.exchange(WRITE, text_of)
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 10, "it was read to its end, which takes 20 s"
 
 
 def test_a_connection_is_used_again_and_its_next_call_has_its_own_deadline(quota: Any, breaker: Any) -> None:
     def twice(connection: socket.socket) -> None:
-        time.sleep(0.3)
+        time.sleep(0.8)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         assert connection.recv(65536)
-        time.sleep(0.3)
+        time.sleep(0.8)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     with raw_server(twice) as url:
-        one = transport(quota, breaker, url, deadline_seconds=0.5)
+        one = transport(quota, breaker, url, deadline_seconds=1.5)
         assert one.exchange(READ, text_of) == "{}"
         assert one.exchange(WRITE, text_of) == "{}"
 

@@ -15,6 +15,7 @@ from syncbridge.domain.refunds import (
     ShownRefund,
     mismatches,
     paid_per_unit,
+    proven_units,
     spread,
 )
 
@@ -139,6 +140,29 @@ def test_refunds_are_held_against_units_and_total(
     refunds: list[ShownRefund], problems: list[tuple[str, str]]
 ) -> None:
     assert [(one.key, one.problem) for one in mismatches(refunds, PAID, 11300 + 395)] == problems
+
+
+@pytest.mark.parametrize(
+    ("refunds", "out", "units"),
+    [
+        ([], {1: 2200}, set()),
+        ([shown("a", 2200, 1)], {1: 2200, 2: 2200}, {1}),
+        ([shown("a", 2200)], {1: 2200}, {1}),
+        ([shown("a", None)], {1: 2200}, {1}),
+        ([shown("a", 2200)], {1: 2200, 2: 2200}, set()),
+        ([shown("a", 2200), shown("b", 2200)], {1: 2200, 2: 2200}, {1, 2}),
+        ([shown("a", 4400)], {1: 2200, 2: 2200}, {1, 2}),
+        ([shown("a", 2200, 1), shown("b", 2200)], {1: 2200, 2: 2200}, {1, 2}),
+        ([shown("a", 2200, 1), shown("b", 2100)], {1: 2200, 2: 2200}, {1}),
+        ([shown("a", 2200, 1), shown("b", None)], {1: 2200, 2: 2200}, {1}),
+        ([shown("a", 2200), shown("b", 2200)], {1: 2200, 2: None}, set()),
+        ([shown("a", 6900, 3), shown("b", 2200)], {1: 2200, 2: 6900}, {3}),
+    ],
+)
+def test_a_refund_is_proven_by_its_unit_or_by_the_sum_of_all(
+    refunds: list[ShownRefund], out: dict[int, int | None], units: set[int]
+) -> None:
+    assert proven_units(refunds, out) == units
 
 
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=12), st.data())

@@ -36,7 +36,7 @@ def test_another_sale_or_a_larger_buffer_never_raises_the_number(
 
 @pytest.mark.parametrize(
     ("raw", "whole"),
-    [("0", 0), ("-0.5", 0), ("-3", 0), ("0.999", 0), ("2.9", 2), ("3.0", 3), ("1E+2", 100), ("-1E-9", 0)],
+    [("0", 0), ("-0.5", 0), ("-3", 0), ("0.999", 0), ("2.9", 2), ("3.0", 3), ("1E+2", 100), ("-1E-9", 0), ("9E+12", 1_000_000_000)],
 )
 def test_raw_figures_are_floored_and_never_negative(raw: str, whole: int) -> None:
     assert whole_units(Decimal(raw)) == whole

@@ -22,15 +22,17 @@ from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_envir
 from syncbridge.sandbox.demo.programs import Program, stand_ins
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
+from syncbridge.sandbox.demo.vendors import SCAYLE_EVENTS
 from syncbridge.sandbox.faults import FaultPlan
 from syncbridge.sandbox.scayle.__main__ import parser as scayle_parser
+from syncbridge.sandbox.scayle.webhooks import EVENTS
 from syncbridge.sandbox.scend.__main__ import parser as scend_parser
 from syncbridge.sandbox.scend.app import EXTRA_FAULTS, WEBHOOK_FAULTS
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
-def eventually(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 45.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -47,6 +49,11 @@ def is_alive(pid: int) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------------------- files
+
+
+def test_the_shop_tells_the_demo_of_every_cancellation_and_refund() -> None:
+    wanted = {"order-cancelled", "order-item-cancelled", "order-item-unshippable", "order-item-returned", "payment-refund"}
+    assert wanted <= set(SCAYLE_EVENTS) <= set(EVENTS)
 
 
 def test_the_configuration_is_one_that_syncbridge_accepts(tmp_path: Path) -> None:

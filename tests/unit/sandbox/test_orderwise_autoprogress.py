@@ -29,7 +29,7 @@ def test_the_same_order_meets_the_same_fate() -> None:
 
 
 def wait_for(orderwise: Any, finished: Any) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 45
     while not finished(orderwise.control("GET", "/summary")):
         assert time.monotonic() < deadline, orderwise.control("GET", "/summary")
         time.sleep(0.05)

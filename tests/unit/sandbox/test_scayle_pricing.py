@@ -91,3 +91,9 @@ def test_country_codes_map_both_ways_and_oddities_pass() -> None:
     assert all(to_alpha2(to_alpha3(code)) == code for code in ALPHA3)
     assert len(ALPHA3) > 245
     assert (to_alpha3("gb"), to_alpha2("deu"), to_alpha2("??")) == ("GBR", "DE", "??")
+
+
+@pytest.mark.parametrize("value", ["10", "-0.1", "1.01"])
+def test_a_relative_voucher_is_a_share_of_the_price(value: str) -> None:
+    with pytest.raises(ValueError, match="share"):
+        pricing.unit_price({"unitPriceWithTax": 2000}, {"type": "relative", "value": value, "code": "TEN"})

@@ -211,7 +211,7 @@ class Tenant:
         eventually(lambda: self.summary()["busy"] == 0)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 5.0) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait for a condition, and fail if it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -22,7 +22,7 @@ TROUBLE = {
 
 def wait_until_idle(scend: Any) -> dict[str, Any]:
     """Wind the clock until nothing is planned any more."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 45
     while True:
         summary = scend.control("GET", "/summary")
         if not summary["scheduled"]:
@@ -197,7 +197,7 @@ def test_units_that_a_count_found_missing_leave_the_books_once(scend: Any) -> No
     for number in range(3):
         scend.create(f"R-{number}", lines=lines)
     scend.wind(2)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while scend.stock()["reserved"] < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     scend.control("POST", "/stock/adjust", {"sku": "TEE-ORG-BLK-M", "bucket": "physical", "delta": -1})

@@ -56,9 +56,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 5 seconds"
+        assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
 
 

@@ -16,7 +16,6 @@ from flask.testing import FlaskClient
 from syncbridge import bootstrap
 from syncbridge.config import Configuration, load
 from syncbridge.flows.context import Context
-from syncbridge.ledger import migrate
 from syncbridge.ledger.engine import Ledger
 from syncbridge.web.app import create_app
 from syncbridge.web.parts import Parts
@@ -61,10 +60,10 @@ def basic(username: str = "inbound-user", password: str = "inbound-wörd") -> di
 
 
 @pytest.fixture
-def settings(tmp_path: Path, sqlite_url: str) -> Configuration:
+def settings(tmp_path: Path, sqlite_ledger_url: str) -> Configuration:
     file = tmp_path / "syncbridge.toml"
     file.write_text(FILE)
-    return load({**ENVIRONMENT, "DATABASE_URL": sqlite_url, "SYNCBRIDGE_STATE_DIR": str(tmp_path)}, path=file)
+    return load({**ENVIRONMENT, "DATABASE_URL": sqlite_ledger_url, "SYNCBRIDGE_STATE_DIR": str(tmp_path)}, path=file)
 
 
 @pytest.fixture
@@ -75,7 +74,6 @@ def rings() -> Rings:
 @pytest.fixture
 def context(settings: Configuration, rings: Rings) -> Iterator[Context]:
     context = dataclasses.replace(bootstrap.build(settings), doorbell=rings)
-    migrate.upgrade(context.ledger)
     yield context
     context.ledger.close()
 

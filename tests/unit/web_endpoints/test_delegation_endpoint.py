@@ -128,7 +128,7 @@ def test_without_the_database_scayle_is_asked_to_repeat(site: Any, delegation: d
         answer = site.post(ORDERS, delegation)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
-    assert "delegation_failed" in [entry["event"] for entry in logs]
+    assert "merchant_call_failed" in [entry["event"] for entry in logs]
     assert "okafor" not in str(logs).lower()
 
 
