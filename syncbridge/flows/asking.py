@@ -19,6 +19,7 @@ from syncbridge.ledger import asking
 from syncbridge.ledger.asking import Asked
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception, open_subjects
+from syncbridge.ledger.orders import lock_orders_of
 from syncbridge.ports import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
@@ -89,6 +90,7 @@ def _ask(context: Context, backend: FulfilmentBackend, store: Store, seconds: fl
                 work.commit()
             raise
         with context.ledger.work(durable=False) as work:
+            lock_orders_of(work.connection, backend.account, [part.reference for part in parts])
             store(work.connection, tuple(orders.values()), context.now())
             _vanished(work.connection, backend, [one for one in parts if one.reference not in unread], orders, at)
             asking.note_asked(work.connection, [part.id for part in parts], at)

@@ -88,6 +88,7 @@ def _by_another_name(
         connection = work.connection
         if not orders.is_known(connection, order.order_id):
             return None
+        orders.lock_order(connection, order.order_id)
         orders.note_reading(connection, order, at)
         parts = orders.parts_of_order(connection, order.order_id)
         concerned = [part.id for part in parts if cancellation.concerns(part.merchant, part.warehouse)]

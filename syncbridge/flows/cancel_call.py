@@ -123,6 +123,7 @@ def _resolve(context: Context, parts: Sequence[orders.Part]) -> None:
     if not unknown:
         return
     with context.ledger.work(durable=False) as work:
+        orders.lock_order(work.connection, unknown[0].order_id)
         for part in unknown:
             transmissions.look_up_soon(work.connection, part.id, at=context.now())
         work.commit()
@@ -155,6 +156,8 @@ def _reconsider(context: Context, cancellation: Cancellation) -> Cancellation:
     if not changed:
         return cancellation
     with context.ledger.work() as work:
+        if cancellation.order_id is not None:
+            orders.lock_order(work.connection, cancellation.order_id)
         current = cancellations.by_id(work.connection, cancellation.id, lock=True)
         if current.state in (CancellationState.REFUSED, CancellationState.MIXED):
             current = ask_again(work.connection, current, context.now())
@@ -179,6 +182,8 @@ def _answer(context: Context, call: CancellationCall, cancellation: Cancellation
     body = context.shop.cancellation_answer(call.order_reference, successful=successful)
     at = context.now()
     with context.ledger.work() as work:
+        if cancellation.order_id is not None:
+            orders.lock_order(work.connection, cancellation.order_id)
         answer = SUCCESSFUL if successful else "refused"
         cancellations.note_answer(work.connection, cancellation.id, answer, at)
         if successful and not context.configuration.scayle.order_reading:

@@ -87,6 +87,7 @@ def listen(context: Context, cancellation: Cancellation) -> None:
         order = context.backend_named(part.account).find_orders([part.reference]).get(part.reference)
         if order is not None:
             with context.ledger.work() as work:
+                orders.lock_order(work.connection, part.order_id)
                 status_pull.note(context, work.connection, part.account, order, context.now())
                 cancelling.hear(context, work.connection, part, order, context.now())
                 work.commit()

@@ -1,7 +1,6 @@
 """What becomes of a cancellation now: what the ledger can decide alone, what a back end has to be asked, what it says.
 
-No vendor is called here; everything runs inside the caller's transaction. Writes and parts are changed before the
-cancellation itself is locked, so that transactions never wait for each other in a circle.
+No vendor is called here; everything runs inside the caller's transaction, which has locked the order.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ def advance(context: Context, connection: Connection, cancellation_id: int, at: 
     seen = cancellations.by_id(connection, cancellation_id)
     if seen.order_id is None or not seen.state.is_open or not seen.tries:
         return seen
+    orders.lock_order(connection, seen.order_id)
     places = orders.units_of_order(connection, seen.order_id)
     decided = []
     spent = False

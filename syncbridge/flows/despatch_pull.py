@@ -56,6 +56,7 @@ def _storing(context: Context, backend: FulfilmentBackend) -> tuple[str, Store[B
     """Return the feed's name, and how a page of it is stored."""
 
     def store(connection: Connection, rows: tuple[BackendDespatch, ...], at: datetime) -> None:
+        orders.lock_orders_of(connection, backend.account, [despatch.reference for despatch in rows])
         row_by_row(
             connection,
             name,
@@ -264,6 +265,7 @@ def _rematch(context: Context) -> int:
     for row in waiting:
         at = context.now()
         with context.ledger.work() as work:
+            orders.lock_orders_of(work.connection, row.account, [row.reference])
             part = orders.part_by_reference(work.connection, row.account, row.reference)
             if part is not None and _take_on(
                 context, work.connection, row.id, part, row.account, _despatch(row), at

@@ -298,6 +298,7 @@ def _read(context: Context, part: Part) -> ShopOrder:
         order = known if known is not None else context.shop.read_order(part.order_id)
     at = context.now()
     with context.ledger.work(durable=False) as work:
+        orders.lock_order(work.connection, order.order_id)
         if orders.note_reading(work.connection, order, at):
             # Under this name its cancellation may have been asked for before we knew that it has it.
             cancelling.meet_new_parts(context, work.connection, order.order_id, order.reference_key, at)
@@ -325,6 +326,7 @@ def _units_to_send(
     if gone:
         at = context.now()
         with context.ledger.work() as work:
+            orders.lock_order(work.connection, part.order_id)
             why = orders.cancel_units(work.connection, [unit.order_item_id for unit in gone], at)
             history.record(
                 work.connection,

@@ -34,7 +34,7 @@ from syncbridge.domain.errors import (
 from syncbridge.flows import outcomes
 from syncbridge.flows.context import Context
 from syncbridge.flows.write import Prepared, Sighting, Summary, Trouble, Unwanted, Write
-from syncbridge.ledger import transmissions
+from syncbridge.ledger import orders, transmissions
 from syncbridge.ledger.transmissions import Claim
 
 log = structlog.get_logger(__name__)
@@ -247,6 +247,8 @@ def _send(context: Context, write: Write, claim: Claim, details: Prepared | None
     assert body is not None
     at = context.now()
     with context.ledger.work() as work:
+        if details is not None:
+            orders.lock_order(work.connection, claim.order_id)
         claim = transmissions.begin_attempt(work.connection, claim, body, at=at, life=context.lease_life)
         if details is not None:
             write.freeze(work.connection, claim, details, at)

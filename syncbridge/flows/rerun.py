@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syncbridge.flows.context import Context
-from syncbridge.ledger import audit, transmissions
+from syncbridge.ledger import audit, orders, transmissions
 from syncbridge.ledger.unfinished import UnfinishedWrite, unfinished_writes
 
 _FLOWS = {
@@ -37,6 +37,7 @@ def run(
     done: list[Rerun] = []
     for order_id in dict.fromkeys(order_ids):
         with context.ledger.work() as work:
+            orders.lock_order(work.connection, order_id)
             writes = unfinished_writes(work.connection, order_id=order_id)
             if writes and not dry_run:
                 at = context.now()

@@ -56,6 +56,7 @@ class ShipmentWrite(ShopWrite):
             return False
         at = self._context.now()
         with self._context.ledger.work() as work:
+            orders.lock_order(work.connection, claim.order_id)
             despatches.leave_out(work.connection, parcel.id, gone, at)
             part = orders.part_of(work.connection, claim.fulfilment_order_id)
             cancel_learn.note_left(work.connection, part, sorted(gone), at)

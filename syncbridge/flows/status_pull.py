@@ -41,6 +41,7 @@ def pull(context: Context, backend: FulfilmentBackend, *, asking_seconds: float 
     """
 
     def store(connection: Connection, rows: tuple[BackendOrder, ...], at: datetime) -> None:
+        orders.lock_orders_of(connection, backend.account, [order.reference for order in rows])
         row_by_row(
             connection,
             name,
