@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from syncbridge.sandbox import switches
 
 _CHOICES = {
     "duplicatePolicy": ("reject", "accept"),
@@ -25,74 +27,16 @@ STATUS_IDS = (1, 2, 3, 4, 5, 6)
 DEFERRED = re.compile(r"deferred:(\d+(?:\.\d+)?)")
 
 
-def camel(name: str) -> str:
-    """Write a field's name as the control plane does: `rate_capacity` is `rateCapacity`."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def snake(name: str) -> str:
-    """Undo `camel`."""
-    return re.sub("[A-Z]", lambda letter: "_" + letter.group().lower(), name)
-
-
 @dataclass(frozen=True)
-class AutoProgress:
-    """How the warehouse works by itself; seconds are [least, most], divided by `speed`.
+class AutoProgress(switches.AutoProgress):
+    """How OrderWise's warehouse works by itself; `untracked_share`: orders that complete without any consignment number."""
 
-    Shares are probabilities per order, drawn from `seed` and the order's reference, so that the same order meets the
-    same fate in every run. The names are those of the Scend stand-in where the meaning is the same; `untracked_share`
-    is OrderWise's own: orders that complete without any consignment number.
-    """
-
-    enabled: bool = False
-    seed: int = 1
-    speed: float = 1.0
-    allocate_seconds: tuple[float, float] = (1.0, 4.0)
-    pick_seconds: tuple[float, float] = (2.0, 8.0)
     despatch_seconds: tuple[float, float] = (4.0, 15.0)
-    remainder_seconds: tuple[float, float] = (4.0, 12.0)
-    late_tracking_seconds: tuple[float, float] = (3.0, 20.0)
-    short_close_seconds: tuple[float, float] = (20.0, 60.0)
-    partial_share: float = 0.08
-    multi_parcel_share: float = 0.15
-    late_tracking_share: float = 0.05
-    shared_tracking_share: float = 0.03
-    short_pick_share: float = 0.03
     untracked_share: float = 0.0
-
-    @classmethod
-    def parse(cls, value: Any, current: AutoProgress) -> AutoProgress:
-        """Read true, false, null or an object of changes; raise ValueError if it cannot be understood.
-
-        An object switches the automatic warehouse on unless it says `"enabled": false`.
-        """
-        if value is None or isinstance(value, bool):
-            return replace(current, enabled=bool(value))
-        if not isinstance(value, Mapping):
-            raise ValueError("autoProgress is true, false or an object")  # noqa: TRY004 - all faults of a setting are ValueErrors
-        known = {camel(one.name): getattr(current, one.name) for one in fields(cls)}
-        changes: dict[str, Any] = {"enabled": True}
-        for name, given in value.items():
-            if name not in known:
-                raise ValueError(f"unknown autoProgress member {name!r}; known: {', '.join(known)}")
-            if name.endswith("Share") and not 0 <= given <= 1:
-                raise ValueError(f"{name} must be between 0 and 1")
-            changes[snake(name)] = _pair(name, given) if isinstance(known[name], tuple) else given
-        if changes.get("speed", 1) <= 0:
-            raise ValueError("speed must be above 0")
-        return replace(current, **changes)
-
-
-def _pair(name: str, given: Any) -> tuple[float, float]:
-    pair = (given, given) if isinstance(given, int | float) else tuple(given)
-    if len(pair) != 2 or not 0 <= pair[0] <= pair[1]:
-        raise ValueError(f"{name} is a number of seconds or [least, most]")
-    return float(pair[0]), float(pair[1])
 
 
 @dataclass
-class Settings:
+class Settings(switches.Switches):
     """The switches; on the control plane they have the same names in camelCase.
 
     `import_mode` is `immediate` or `deferred:<seconds>`; `deferred_status` the answer to a deferred create (200 or 202);
@@ -124,19 +68,9 @@ class Settings:
         match = DEFERRED.fullmatch(self.import_mode)
         return float(match.group(1)) if match else None
 
-    def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """Return a copy with the changes; raise ValueError with a plain sentence if one is impossible."""
-        result = replace(self)
-        known = {camel(one.name) for one in fields(self)}
-        for name, value in changes.items():
-            if name not in known:
-                raise ValueError(f"unknown setting {name!r}; known: {', '.join(sorted(known))}")
-            setattr(result, snake(name), self._checked(name, value))
-        return result
-
-    def _checked(self, name: str, value: Any) -> Any:
+    def checked(self, name: str, value: Any) -> Any:
         if name == "autoProgress":
-            return AutoProgress.parse(value, self.auto_progress)
+            return self.auto_progress.changed(value)
         if name == "statusTexts":
             return self._texts(value)
         if name == "absentEndpoints":
@@ -178,10 +112,3 @@ class Settings:
             raise ValueError("statusTexts is an object of new texts by status id 1 to 6")
         merged = {**self.status_texts, **{int(number): text for number, text in value.items()}}
         return {number: str(text) for number, text in merged.items() if text is not None}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the switches as the control plane shows them."""
-        shown = {camel(one.name): getattr(self, one.name) for one in fields(self)}
-        progress = self.auto_progress
-        shown["autoProgress"] = {camel(one.name): getattr(progress, one.name) for one in fields(progress)}
-        return shown

@@ -186,6 +186,9 @@ def test_state_is_read_by_section_and_page(orderwise: Any) -> None:
         {"statusTexts": {"9": "x"}},
         {"autoProgress": {"speed": 0}},
         {"autoProgress": {"partialShare": 2}},
+        {"autoProgress": {"partialShare": "often"}},
+        {"autoProgress": {"speed": "fast"}},
+        {"autoProgress": {"pickSeconds": None}},
         {"nonsense": 1},
     ],
 )
