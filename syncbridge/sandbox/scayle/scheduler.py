@@ -100,8 +100,10 @@ class Scheduler:
             self._run_due()
             due = self.next_due()
             wait = None if due is None else max(0.0, due - self._clock.timestamp())
+            # Not `wait_for`: up to Python 3.11 it loses a cancellation that comes in the same turn as the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     def _run_due(self) -> None:
         now = self._clock.timestamp()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 import requests
 
+from syncbridge.sandbox.clock import SandboxClock
 from syncbridge.sandbox.scayle import LaunchSettings, build_app
+from syncbridge.sandbox.scayle.scheduler import Scheduler
 from syncbridge.sandbox.threaded import ThreadedServer
 from tests.unit.sandbox.test_scayle_tenant import SC, Tenant, error_of
 
@@ -169,3 +172,22 @@ def test_the_journal_counts_by_route_and_status(tenant: Tenant) -> None:
     counters = tenant.control("GET", "/state?section=journal")["journal"]
     assert counters["byRoute"]["GET /shops/{shopKey}/countries/{countryCode}/orders/{orderIdentifier}"] == 2
     assert counters["byStatus"] == {"404": 2}
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_the_clockwork_stops_whatever_came_up_just_before(turns: int) -> None:
+    """A call that ends while the tenant is being closed makes more work; closing waited for ever then."""
+
+    async def scenario() -> None:
+        scheduler = Scheduler(SandboxClock())
+        scheduler.after(3600, lambda: None)
+        scheduler.start()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        scheduler.after(1800, lambda: None)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        _, unfinished = await asyncio.wait([asyncio.create_task(scheduler.stop())], timeout=5)
+        assert not unfinished
+
+    asyncio.run(scenario())
