@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from syncbridge.domain.errors import CallEvidence, VendorError
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import requests
@@ -34,11 +34,21 @@ from syncbridge.domain.errors import (
     RetryLater,
     VendorError,
 )
-from syncbridge.ports import Breaker, Lane, Quota
+from syncbridge.ports.quota import Breaker, Lane, Quota
 
 T = TypeVar("T")
 
 MEBIBYTE = 1024 * 1024
+
+
+class Timeouts(Protocol):
+    """The part of a vendor's settings that bounds a call."""
+
+    @property
+    def connect_timeout_seconds(self) -> float: ...
+
+    @property
+    def read_timeout_seconds(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,16 @@ class Limits:
     """The largest answer we read, after decompression. Chosen: a page of orders with thousands of units fits."""
     proxy: str | None = None
     """Address of a proxy for https; plain http is only ever spoken on this machine and goes direct."""
+
+    @classmethod
+    def of(cls, settings: Timeouts, deadline_seconds: float, proxy: str | None) -> Self:
+        """Return the bounds of calls to the vendor that has these settings."""
+        return cls(
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+            read_timeout_seconds=settings.read_timeout_seconds,
+            deadline_seconds=deadline_seconds,
+            proxy=proxy,
+        )
 
 
 class AnswerTooLarge(RetryLater):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,11 @@ _MOST_REMEMBERED = 1_000
 
 _said: set[tuple[str, str]] = set()
 _saying = threading.Lock()
+
+
+def spoilt_fields(error: ValidationError) -> tuple[str, ...]:
+    """Return the names of the members that made a row unreadable; never their values."""
+    return tuple(dict.fromkeys(".".join(str(part) for part in one["loc"]) or "row" for one in error.errors()))
 
 
 def unknown_value(field: str, value: object) -> None:

@@ -28,9 +28,10 @@ from syncbridge.coordination.quota import RedisQuota
 from syncbridge.coordination.redis_connection import RedisConnection
 from syncbridge.domain.errors import ConfigurationFaults
 from syncbridge.flows.context import Context
-from syncbridge.ledger import orders
+from syncbridge.ledger import order_parts
 from syncbridge.ledger.engine import Ledger
-from syncbridge.ports import FulfilmentBackend, QuotaReading
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.quota import QuotaReading
 
 logger = structlog.get_logger(__name__)
 
@@ -175,7 +176,7 @@ def may_be_ours(settings: Configuration, ledger: Ledger) -> Callable[[str], bool
         if not reference:
             return False
         with ledger.reading() as connection:
-            return orders.is_reference(connection, reference)
+            return order_parts.is_reference(connection, reference)
 
     return may_be
 

@@ -35,7 +35,9 @@ from syncbridge.domain.backend import (
 from syncbridge.domain.errors import Busy, CallEvidence, NeedsPerson, NotFound, VendorError
 from syncbridge.domain.orders import Fault, FulfilmentRequest
 from syncbridge.domain.stock import StockRow
-from syncbridge.ports import BackendTiming, Breaker, Capabilities, FeedPage, Health, Lane, Quota
+from syncbridge.ports.answers import FeedPage, Health
+from syncbridge.ports.backend import BackendTiming, Capabilities
+from syncbridge.ports.quota import Breaker, Lane, Quota
 
 LOOKUP_BATCH = 10
 """References looked up at once. OrderWise takes one a call; chosen so that a batch ends well within a lease."""
@@ -63,18 +65,11 @@ class OrderWiseBackend:
         clock: Callable[[], datetime] = now,
         may_be_ours: Callable[[str], bool] = lambda _reference: True,
         deadline_seconds: float = 20.0,
-        pool_size: int = 8,
         proxy: str | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        limits = Limits(
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            read_timeout_seconds=settings.read_timeout_seconds,
-            deadline_seconds=deadline_seconds,
-            pool_size=pool_size,
-            proxy=proxy,
-        )
+        limits = Limits.of(settings, deadline_seconds, proxy)
         self._client = OrderWiseClient(settings, username, password, quota, breaker, limits, clock)
         self._finance = OrderWiseFinance(settings, self._client)
         self._lines = OrderLines(lambda order_id: self._client.order_status(order_id, Lane.DESPATCHES))

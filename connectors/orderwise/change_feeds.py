@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from connectors.orderwise import mapping, return_mapping
 from connectors.orderwise.client import OrderWiseClient
 from connectors.orderwise.feeds import stretches
 from connectors.orderwise.lines import OrderLines
-from connectors.orderwise.local_time import latest_by, local_text
-from connectors.orderwise.payloads import trimmed
+from connectors.orderwise.local_time import latest_by, local_text, past_instant_of
+from connectors.orderwise.payloads import DespatchRow, SpoiltRow, trimmed
 from connectors.orderwise.stock_mapping import to_stock_rows
 from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.domain.backend import BackendDespatch, BackendReturn
 from syncbridge.domain.stock import StockRow
-from syncbridge.ports import FeedPage
+from syncbridge.ports.answers import FeedPage, Unread
 
 
 class ChangeFeeds:
@@ -47,9 +47,28 @@ class ChangeFeeds:
             since,
             self._clock(),
         ):
-            ours = [row for row in page.rows if self._may_be_ours(trimmed(row.customer_order_ref))]
+            spoilt = [row for row in page.rows if isinstance(row, SpoiltRow)]
+            # A despatch is told whole or not at all.
+            broken = {row.mark.despatch_id for row in spoilt}
+            ours = [
+                row
+                for row in page.rows
+                if isinstance(row, DespatchRow)
+                and row.despatch_id not in broken
+                and self._may_be_ours(trimmed(row.customer_order_ref))
+            ]
             rows = mapping.to_despatches(ours, page.fetched_at, settings, self._lines.number)
-            yield FeedPage(rows, page.cursor, page.last)
+            yield FeedPage(rows, page.cursor, page.last, tuple(self._unread(spoilt, page.fetched_at)))
+
+    def _unread(self, spoilt: Iterable[SpoiltRow], fetched_at: datetime) -> Iterator[Unread]:
+        """Yield what cannot be read of orders that may be ours, or of which nobody can say whose they are."""
+        for row in spoilt:
+            reference = trimmed(row.mark.customer_order_ref)
+            if reference and not self._may_be_ours(reference):
+                continue
+            called = row.mark.despatch_id if row.mark.despatch_id is not None else f"amended {row.last_amended_at}"
+            changed_at = past_instant_of(row.last_amended_at, self._settings.zone, fetched_at)
+            yield Unread(str(called), reference, row.fields, changed_at)
 
     def stock(self, cursor: str | None, since: datetime | None) -> Iterator[FeedPage[StockRow]]:
         """Yield changed stock; the whole of it where there is nothing to go on from."""

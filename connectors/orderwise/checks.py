@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from connectors.checking import ASK_IT, CORRECT_ADDRESS, NEVER_SPLIT, SHORTEN, Faults
 from connectors.orderwise.amounts import amounts_of
 from connectors.orderwise.order_body import ADDRESS_LINES, address_lines, customer_of, payment_method
 from syncbridge.config.countries import ALPHA_2
@@ -14,9 +15,6 @@ from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.domain.money import exponent
 from syncbridge.domain.orders import Fault, FulfilmentRequest, Line
 
-_CORRECT = "Correct the address with the shopper, then retry the order."
-_SHORTEN = "Agree a shorter form with the shopper, then retry the order. Nothing is cut by itself."
-_IT = "Ask IT: this comes from the configuration."
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 """Control characters, and the replacement character that stands where a text was damaged: neither belongs on a label."""
 
@@ -31,18 +29,15 @@ def faults_of(request: FulfilmentRequest, settings: OrderWiseSettings) -> tuple[
     return tuple(checks.found)
 
 
-class _Checks:
+class _Checks(Faults):
     def __init__(self, request: FulfilmentRequest, settings: OrderWiseSettings) -> None:
+        super().__init__()
         self._request = request
         self._settings = settings
-        self.found: list[Fault] = []
-
-    def add(self, code: str, field: str, problem: str, way_out: str, value: object = "") -> None:
-        self.found.append(Fault(code, field, problem, way_out, str(value)))
 
     def order(self) -> None:
         request, settings = self._request, self._settings
-        self._text("reference", request.reference, settings.limits.reference, f"{_IT} See reference_template.")
+        self._text("reference", request.reference, settings.limits.reference, f"{ASK_IT} See reference_template.")
         if not customer_of(request.shop, settings):
             self.add(
                 "CUSTOMER_UNMAPPED",
@@ -76,7 +71,7 @@ class _Checks:
                 "TOO_MANY_ITEMS",
                 "items",
                 f"make {len(request.lines)} lines; {settings.lines_per_order} are allowed",
-                "Orders are never split to fit. Agree with the shopper or the warehouse how to send it.",
+                NEVER_SPLIT,
                 len(request.lines),
             )
         for line in request.lines:
@@ -112,9 +107,9 @@ class _Checks:
             ("city", address.city),
         ):
             if not value.strip():
-                self.add("ADDRESS_INCOMPLETE", f"delivery address: {label}", "is missing", _CORRECT)
+                self.add("ADDRESS_INCOMPLETE", f"delivery address: {label}", "is missing", CORRECT_ADDRESS)
         if address.country == "GB" and not address.postcode.strip():
-            self.add("ADDRESS_INCOMPLETE", "delivery address: postcode", "is missing", _CORRECT)
+            self.add("ADDRESS_INCOMPLETE", "delivery address: postcode", "is missing", CORRECT_ADDRESS)
         for label, value, limit in (
             ("recipient name", address.recipient, limits.name),
             ("company", address.company, limits.name),
@@ -123,11 +118,11 @@ class _Checks:
             ("postcode", address.postcode, limits.postcode),
             ("phone", address.phone, limits.telephone),
         ):
-            self._text(f"delivery address: {label}", value, limit, _SHORTEN)
-        self._text("customer: email", request.email, limits.email, _SHORTEN)
+            self._text(f"delivery address: {label}", value, limit, SHORTEN)
+        self._text("customer: email", request.email, limits.email, SHORTEN)
         self._street()
         if not address.country or address.country not in ALPHA_2:
-            self.add("INVALID_FORMAT", "delivery address: country", "is missing or no country code", _CORRECT)
+            self.add("INVALID_FORMAT", "delivery address: country", "is missing or no country code", CORRECT_ADDRESS)
         elif address.country not in settings.maps.country:
             self._mapped("country", "delivery address: country", address.country, False)
 
@@ -139,7 +134,7 @@ class _Checks:
                 "FIELD_TOO_LONG",
                 "delivery address: street" + (" and additional" if address.additional else ""),
                 f"does not fit {ADDRESS_LINES} lines of {width} characters",
-                _SHORTEN,
+                SHORTEN,
             )
         for label, value in (("street", f"{address.street}{address.house_number}"), ("additional", address.additional)):
             self._characters(f"delivery address: {label}", value)
@@ -147,7 +142,7 @@ class _Checks:
     def money(self) -> None:
         request, settings = self._request, self._settings
         if exponent(request.currency) > 2:
-            self.add("INVALID_FORMAT", "currency", "needs more than two decimal places", _IT, request.currency)
+            self.add("INVALID_FORMAT", "currency", "needs more than two decimal places", ASK_IT, request.currency)
         _amounts, faults = amounts_of(request, settings)
         self.found += faults
         for fee in request.fees:
@@ -158,7 +153,7 @@ class _Checks:
         for payment in request.payments:
             method = payment_method(payment)
             self._mapped("payment_method", "payment", method, method in settings.maps.payment_method)
-            self._text("payment: reference", payment.reference, settings.limits.payment_reference, _IT)
+            self._text("payment: reference", payment.reference, settings.limits.payment_reference, ASK_IT)
 
     def _text(self, field: str, value: str, limit: int, way_out: str) -> None:
         if len(value) > limit:
@@ -168,11 +163,4 @@ class _Checks:
         self._characters(field, value)
 
     def _characters(self, field: str, value: str) -> None:
-        if bad := _REFUSED.search(value):
-            self.add(
-                "INVALID_CHARACTERS",
-                field,
-                f"contains the character U+{ord(bad.group()):04X}, which does not belong on a label",
-                "Correct the text with the shopper, then retry the order.",
-                f"U+{ord(bad.group()):04X}",
-            )
+        self.add_characters(field, value, _REFUSED, "does not belong on a label")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -36,8 +37,10 @@ from connectors.orderwise.payloads import (
     OrderStatus,
     ReceiptRow,
     ReturnDocument,
+    SpoiltRow,
     StockRowDocument,
     VariantRow,
+    despatch_rows,
     one,
     rows,
     trimmed,
@@ -45,7 +48,7 @@ from connectors.orderwise.payloads import (
 from connectors.orderwise.tokens import TokenStore
 from syncbridge.config.orderwise import OrderWiseSettings, folded
 from syncbridge.domain.errors import Misconfigured
-from syncbridge.ports import Breaker, Lane, Quota, QuotaReading
+from syncbridge.ports.quota import Breaker, Lane, Quota, QuotaReading
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Loose)
@@ -130,13 +133,13 @@ class OrderWiseClient:
         call = Call("read order status", "GET", path, SCOPE, lane, query=query)
         return self._fetched(call, lambda answer: one(OrderStatus, answer.body), self._brief if brief else None)
 
-    def despatches(self, since: str, limit: int) -> Fetched[tuple[DespatchRow, ...]]:
+    def despatches(self, since: str, limit: int) -> Fetched[tuple[DespatchRow | SpoiltRow, ...]]:
         """Run `despatches`: what changed after a local time, oldest first."""
-        return self._feed("despatches", DespatchRow, since, limit, Lane.DESPATCHES)
+        return self._feed("despatches", despatch_rows, since, limit, Lane.DESPATCHES)
 
     def stock_changes(self, since: str, limit: int) -> Fetched[tuple[StockRowDocument, ...]]:
         """Run `stock_changes`: every location of the variants that were recalculated after a local time."""
-        return self._feed("stock_changes", StockRowDocument, since, limit, Lane.STOCK)
+        return self._feed("stock_changes", partial(rows, StockRowDocument), since, limit, Lane.STOCK)
 
     def stock_snapshot(self) -> Fetched[tuple[StockRowDocument, ...]]:
         """Run `stock_snapshot`: every location of every variant."""
@@ -145,7 +148,7 @@ class OrderWiseClient:
 
     def receipts(self, since: str, limit: int) -> Fetched[tuple[ReceiptRow, ...]]:
         """Run `returned_goods`: receipts of return lines that changed after a local time."""
-        return self._feed("returned_goods", ReceiptRow, since, limit, Lane.DESPATCHES)
+        return self._feed("returned_goods", partial(rows, ReceiptRow), since, limit, Lane.DESPATCHES)
 
     def items(self, code: str) -> tuple[ItemRow, ...]:
         """Run `item_by_code`: the database ignores case, so several variants may come."""
@@ -201,11 +204,9 @@ class OrderWiseClient:
         call = Call(operation, "POST", path, SCOPE, Lane.ORDERS, write=True, body=content)
         return self._exchange(call, lambda answer: one(model, answer.body))
 
-    def _feed(
-        self, name: str, model: type[Row], since: str, limit: int, lane: Lane
-    ) -> Fetched[tuple[Row, ...]]:
+    def _feed(self, name: str, read: Callable[[bytes], T], since: str, limit: int, lane: Lane) -> Fetched[T]:
         call = self._export(name, {"amended_since": since, "limit": limit}, lane)
-        return self._fetched(call, lambda answer: rows(model, answer.body))
+        return self._fetched(call, lambda answer: read(answer.body))
 
     def _export(self, name: str, parameters: Parameters, lane: Lane) -> Call:
         """A call of an export definition. One without parameters still takes a blank one (contract 5)."""

@@ -15,7 +15,7 @@ from syncbridge.domain.errors import (
     NeedsPerson,
     VendorError,
 )
-from syncbridge.ports import QuotaReading
+from syncbridge.ports.quota import QuotaReading
 
 SYSTEM = "orderwise"
 SCOPE = "installation"

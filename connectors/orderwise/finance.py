@@ -14,7 +14,7 @@ from syncbridge.config.orderwise import OrderWiseSettings, folded
 from syncbridge.domain.errors import CallEvidence, NeedsPerson
 from syncbridge.domain.finance import Batch, PostedBatch, PostingType
 from syncbridge.domain.orders import Fault
-from syncbridge.ports import Capability
+from syncbridge.ports.backend import Capability
 
 
 class OrderWiseFinance:

@@ -35,8 +35,11 @@ from syncbridge.domain.orders import Fault
 LineNumbers = Callable[[int, int], int | None]
 """Says which line of an order (its id) an order line id is; None where nobody knows."""
 
-_CANCELLABLE = (FulfilmentStatus.ACCEPTED, FulfilmentStatus.NEEDS_ATTENTION, FulfilmentStatus.CANCELLED)
-"""Before picking, and again without effect once cancelled (contract 12.5)."""
+_CANCELLABLE = (
+    FulfilmentStatus.ACCEPTED, FulfilmentStatus.NEEDS_ATTENTION, FulfilmentStatus.CANCELLED, FulfilmentStatus.UNKNOWN,
+)  # fmt: skip
+"""Before picking, and again without effect once cancelled (contract 12.5). Of a status that nobody knows OrderWise itself
+says whether it is too late: to refuse without asking would send what nobody wants any more."""
 
 _OTHER_DOCUMENTS = (2, 4)
 """Types of what is no order: a quote, a credit (contract 4.1, from public client code). An order that its people paused,

@@ -7,15 +7,16 @@ integrators. Times stay the text that came; the mapping knows the zone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from connectors.orderwise.decimal_json import read_json
 from connectors.orderwise.local_time import read_local
-from connectors.wire import LENIENT, Wire, unknown_value
+from connectors.wire import LENIENT, Wire, spoilt_fields, unknown_value
 
 Text = Annotated[str | None, LENIENT]
 Number = Annotated[int | None, LENIENT]
@@ -131,6 +132,26 @@ class DespatchRow(Loose):
     consignment_number: Text = None
 
 
+class DespatchMark(Loose):
+    """What tells where a row of the despatch feed stands in it, and what it is about."""
+
+    last_amended_at: LocalTime
+    despatch_id: Number = None
+    customer_order_ref: Text = None
+
+
+@dataclass(frozen=True)
+class SpoiltRow:
+    """A row of the despatch feed that cannot be read, for the sake of these fields, although its place in the feed can."""
+
+    mark: DespatchMark
+    fields: tuple[str, ...]
+
+    @property
+    def last_amended_at(self) -> str:
+        return self.mark.last_amended_at
+
+
 class StockRowDocument(Loose):
     """Stock of a variant at one location (contract 12.7). The figure is taken as it comes, below zero and in fractions.
 
@@ -229,8 +250,24 @@ def rows(model: type[Model], raw: bytes) -> tuple[Model, ...]:
 
     The wrappers that one client tolerates (`data`, `rows`, `results`; contract 5) are unwrapped.
     """
+    return tuple(model.model_validate(entry) for entry in _entries(raw) if not model.says_nothing(entry))
+
+
+def despatch_rows(raw: bytes) -> tuple[DespatchRow | SpoiltRow, ...]:
+    """Read the rows of the despatch feed one by one. Raises ValueError for a page with a row whose place in it is unknown."""
+    return tuple(_despatch_row(entry) for entry in _entries(raw))
+
+
+def _despatch_row(entry: Any) -> DespatchRow | SpoiltRow:
+    try:
+        return DespatchRow.model_validate(entry)
+    except ValidationError as error:
+        return SpoiltRow(DespatchMark.model_validate(entry), spoilt_fields(error))
+
+
+def _entries(raw: bytes) -> list[Any]:
     if not raw.strip():
-        return ()
+        return []
     document = read_json(raw)
     if isinstance(document, dict):
         wrapped = [document[name] for name in ("data", "rows", "results") if isinstance(document.get(name), list)]
@@ -239,7 +276,7 @@ def rows(model: type[Model], raw: bytes) -> tuple[Model, ...]:
         document = wrapped[0]
     if not isinstance(document, list):
         raise ValueError("is not a list")  # noqa: TRY004  # every unreadable answer is a ValueError
-    return tuple(model.model_validate(entry) for entry in document if not model.says_nothing(entry))
+    return document
 
 
 def trimmed(text: str | None) -> str:

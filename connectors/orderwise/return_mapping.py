@@ -34,7 +34,8 @@ def _return(
 ) -> BackendReturn:
     newest = max(rows, key=lambda row: past_instant_of(row.last_amended_at, settings.zone, fetched_at))
     changed_at = past_instant_of(newest.last_amended_at, settings.zone, fetched_at)
-    rma = trimmed(newest.customer_return_ref)
+    # Ours have capital letters only. People may have typed it, and OrderWise's database tells no letters apart by case.
+    rma = trimmed(newest.customer_return_ref).upper()
     return BackendReturn(
         return_id=return_id,
         rma_number=rma,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from syncbridge.config.orderwise import OrderWiseSettings
-from syncbridge.ports import BackendTiming, Capabilities, Capability
+from syncbridge.ports.backend import BackendTiming, Capabilities, Capability
 
 
 def timing_of(settings: OrderWiseSettings) -> BackendTiming:
@@ -32,4 +32,5 @@ def capabilities_of(settings: OrderWiseSettings) -> Capabilities:
         order_feed=False,
         catalogue_feed=False,
         receipt_lines=True,
+        stock_made_of=repr(sorted((code, sorted(places)) for code, places in settings.sale_warehouses.items())),
     )

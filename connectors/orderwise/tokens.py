@@ -13,7 +13,7 @@ from connectors.http import Transport
 from connectors.orderwise.decimal_json import read_json
 from connectors.orderwise.dialect import SCOPE, SYSTEM, TokenRefused
 from syncbridge.domain.errors import Misconfigured
-from syncbridge.ports import Breaker, Lane
+from syncbridge.ports.quota import Breaker, Lane
 
 
 class TokenStore:

@@ -20,17 +20,9 @@ from syncbridge.domain.backend import WebhookEvent
 from syncbridge.domain.errors import CallEvidence, Misconfigured, NotFound, VendorError
 from syncbridge.domain.orders import Delegation, ShopOrder
 from syncbridge.domain.stock import ShopStock, StockWrite
-from syncbridge.ports import (
-    Breaker,
-    CancellationCall,
-    FeedPage,
-    Health,
-    Lane,
-    Quota,
-    Shipment,
-    UnitCancellation,
-    UnitReturn,
-)
+from syncbridge.ports.answers import FeedPage, Health
+from syncbridge.ports.quota import Breaker, Lane, Quota
+from syncbridge.ports.shop import CancellationCall, Shipment, UnitCancellation, UnitReturn
 
 log = structlog.get_logger(__name__)
 
@@ -49,17 +41,10 @@ class ScayleShop:
         breaker: Breaker,
         *,
         deadline_seconds: float = 20.0,
-        pool_size: int = 8,
         proxy: str | None = None,
     ) -> None:
         self._settings = settings
-        limits = Limits(
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            read_timeout_seconds=settings.read_timeout_seconds,
-            deadline_seconds=deadline_seconds,
-            pool_size=pool_size,
-            proxy=proxy,
-        )
+        limits = Limits.of(settings, deadline_seconds, proxy)
         self._client = ScayleClient(settings, access_token, quota, breaker, limits)
         self._bulk = BulkStock(self._client.stock, settings.stock_bulk_chunk)
         self._warehouses: dict[int, str] = {}

@@ -28,7 +28,7 @@ from connectors.scayle.stock_client import StockClient
 from connectors.wire import machine_words
 from syncbridge.config.shops import ScayleSettings, ShopSettings
 from syncbridge.domain.errors import CallEvidence, NeedsPerson, VendorError
-from syncbridge.ports import Breaker, Lane, Quota, QuotaReading
+from syncbridge.ports.quota import Breaker, Lane, Quota, QuotaReading
 
 SYSTEM = "scayle"
 

@@ -32,7 +32,7 @@ from syncbridge.domain.orders import (
     ShopUnit,
     ShopUnitState,
 )
-from syncbridge.ports import Shipment, UnitCancellation, UnitReturn
+from syncbridge.ports.shop import Shipment, UnitCancellation, UnitReturn
 
 # SCAYLE contract 4.3: the union of all sources. `deliverable` and `undeliverable` are read with their timestamps.
 _STATES = {

@@ -25,7 +25,7 @@ from connectors.scayle.stock_payloads import (
 )
 from syncbridge.domain.errors import NeedsPerson, NotFound, OutcomeUnknown, RetryLater
 from syncbridge.domain.stock import StockWrite
-from syncbridge.ports import Lane
+from syncbridge.ports.quota import Lane
 
 BULK = "/variants/stocks/bulk-requests"
 

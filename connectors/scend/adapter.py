@@ -10,6 +10,7 @@ from connectors.scend import cancelling, mapping, return_mapping, signature
 from connectors.scend.checks import faults_of
 from connectors.scend.client import FILTER_VALUES, SCOPE, SYSTEM, ScendClient
 from connectors.scend.order_body import compose_order
+from connectors.scend.payloads import DespatchDocument, SpoiltDespatch
 from connectors.wire import utc
 from syncbridge.config.scend import ScendSettings
 from syncbridge.domain.backend import (
@@ -24,7 +25,9 @@ from syncbridge.domain.backend import (
 )
 from syncbridge.domain.orders import Fault, FulfilmentRequest
 from syncbridge.domain.stock import StockRow
-from syncbridge.ports import BackendTiming, Breaker, Capabilities, FeedPage, Health, Lane, Quota
+from syncbridge.ports.answers import FeedPage, Health, Unread
+from syncbridge.ports.backend import BackendTiming, Capabilities
+from syncbridge.ports.quota import Breaker, Lane, Quota
 
 NEEDED_SCOPES = (
     "orders:read",
@@ -50,18 +53,11 @@ class ScendBackend:
         *,
         webhook_secrets: Sequence[str] = (),
         deadline_seconds: float = 20.0,
-        pool_size: int = 8,
         proxy: str | None = None,
     ) -> None:
         self._settings = settings
         self._quota = quota
-        limits = Limits(
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            read_timeout_seconds=settings.read_timeout_seconds,
-            deadline_seconds=deadline_seconds,
-            pool_size=pool_size,
-            proxy=proxy,
-        )
+        limits = Limits.of(settings, deadline_seconds, proxy)
         self._client = ScendClient(settings, token, quota, breaker, limits)
         self._keys = tuple(signature.signing_key(secret) for secret in webhook_secrets)
         self._timing = BackendTiming(
@@ -138,8 +134,10 @@ class ScendBackend:
     ) -> Iterator[FeedPage[BackendDespatch]]:
         """Yield changed despatches; raises CursorRefused as Scend's feeds do (contract 2.5)."""
         for page in self._client.despatches(cursor, since):
-            rows = tuple(mapping.to_despatch(row, self._settings) for row in page.rows)
-            yield FeedPage(rows, page.token, last=not page.more)
+            rows = [mapping.to_despatch(row, self._settings) for row in page.rows if isinstance(row, DespatchDocument)]
+            spoilt = [row for row in page.rows if isinstance(row, SpoiltDespatch)]
+            unread = [Unread(row.mark.despatch_id, row.mark.client_reference or "", row.fields) for row in spoilt]
+            yield FeedPage(tuple(rows), page.token, not page.more, tuple(unread))
 
     def products_changed(
         self, cursor: str | None, since: datetime | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from connectors.checking import ASK_IT, CORRECT_ADDRESS, NEVER_SPLIT, SHORTEN, Faults
 from connectors.scend.order_body import (
     ADDRESS_LINES,
     HOME_COUNTRY,
@@ -19,10 +20,6 @@ from connectors.scend.order_body import (
 from syncbridge.config.countries import ALPHA_2
 from syncbridge.config.scend import ScendSettings
 from syncbridge.domain.orders import Address, Fault, FulfilmentRequest, Line
-
-_CORRECT_ADDRESS = "Correct the address with the shopper, then retry the order."
-_SHORTEN = "Agree a shorter form with the shopper, then retry the order. Nothing is cut by itself."
-_CALL_IT = "Ask IT: this comes from the configuration."
 
 # How the address fields are called for people, and by which name the settings know them.
 _LABELS = {
@@ -46,14 +43,11 @@ def faults_of(request: FulfilmentRequest, settings: ScendSettings) -> tuple[Faul
     return tuple(checks.found)
 
 
-class _Checks:
+class _Checks(Faults):
     def __init__(self, request: FulfilmentRequest, settings: ScendSettings) -> None:
+        super().__init__()
         self._request = request
         self._settings = settings
-        self.found: list[Fault] = []
-
-    def add(self, code: str, field: str, problem: str, way_out: str, value: object = "") -> None:
-        self.found.append(Fault(code, field, problem, way_out, str(value)))
 
     def order(self) -> None:
         request, settings = self._request, self._settings
@@ -62,17 +56,17 @@ class _Checks:
                 "INVALID_FORMAT",
                 "reference",
                 f"{request.reference!r} is not a reference that Scend takes",
-                f"{_CALL_IT} See reference_template of the merchant.",
+                f"{ASK_IT} See reference_template of the merchant.",
                 request.reference,
             )
         if len(request.warehouse_code) > settings.order_limits.warehouse_code:
             self.add(
-                "FIELD_TOO_LONG", "warehouse", self._longer(settings.order_limits.warehouse_code), _CALL_IT
+                "FIELD_TOO_LONG", "warehouse", self._longer(settings.order_limits.warehouse_code), ASK_IT
             )
         name = channel(request, settings)
         if len(name) > settings.order_limits.channel or REFUSED_CHARACTERS.search(name):
             self.add(
-                "FIELD_TOO_LONG", "shop key", "makes a channel name that Scend does not take", _CALL_IT, name
+                "FIELD_TOO_LONG", "shop key", "makes a channel name that Scend does not take", ASK_IT, name
             )
         if not request.service:
             self.add(
@@ -86,7 +80,7 @@ class _Checks:
                 "FIELD_TOO_LONG",
                 "carrier",
                 self._longer(settings.order_limits.service),
-                _CALL_IT,
+                ASK_IT,
                 request.service,
             )
         if not re.fullmatch(r"[A-Z]{3}", request.currency):
@@ -118,7 +112,7 @@ class _Checks:
             decimal_text(minor, currency)
         except ValueError:
             self.add(
-                "INVALID_FORMAT", field, f"needs more than two decimal places in {currency}", _CALL_IT, minor
+                "INVALID_FORMAT", field, f"needs more than two decimal places in {currency}", ASK_IT, minor
             )
 
     def lines(self) -> None:
@@ -130,7 +124,7 @@ class _Checks:
                 "TOO_MANY_ITEMS",
                 "items",
                 f"make {len(request.lines)} lines; Scend takes {limits.lines}",
-                "Orders are never split to fit. Agree with the shopper or the warehouse how to send it.",
+                NEVER_SPLIT,
                 len(request.lines),
             )
         for line in request.lines:
@@ -154,7 +148,7 @@ class _Checks:
                 "OUT_OF_RANGE",
                 f"{name}.quantity",
                 f"is {line.quantity}; Scend takes 1 to {settings.order_limits.quantity_per_line} on a line",
-                "Orders are never split to fit. Agree with the shopper or the warehouse how to send it.",
+                NEVER_SPLIT,
                 line.quantity,
             )
         if line.price_minor is not None:
@@ -193,7 +187,7 @@ class _Checks:
                     "ADDRESS_INCOMPLETE",
                     f"delivery address: {_LABELS.get(name, name)}",
                     "is missing",
-                    _CORRECT_ADDRESS,
+                    CORRECT_ADDRESS,
                 )
         self._address("delivery address", address)
         self._text("customer: email", request.email, settings.address_limits.email)
@@ -204,7 +198,7 @@ class _Checks:
                     "POSTCODE_INVALID",
                     "delivery address: postcode",
                     "is no British postcode",
-                    _CORRECT_ADDRESS,
+                    CORRECT_ADDRESS,
                 )
         elif address.country in ALPHA_2 and settings.customs is None:
             self.add(
@@ -224,10 +218,10 @@ class _Checks:
         """Check length, characters and form; whether a field has to be there at all is the caller's question."""
         limits = self._settings.address_limits
         if not address.country:
-            self.add("REQUIRED", f"{label}: country", "is missing", _CORRECT_ADDRESS)
+            self.add("REQUIRED", f"{label}: country", "is missing", CORRECT_ADDRESS)
         elif address.country not in ALPHA_2:
             self.add(
-                "INVALID_FORMAT", f"{label}: country", "is no country code of ISO 3166", _CORRECT_ADDRESS
+                "INVALID_FORMAT", f"{label}: country", "is no country code of ISO 3166", CORRECT_ADDRESS
             )
         self._text(f"{label}: recipient name", address.recipient, limits.recipient_name)
         self._text(f"{label}: company", address.company, limits.company)
@@ -244,7 +238,7 @@ class _Checks:
                 f"do not fit {ADDRESS_LINES} lines of {limits.line} characters"
                 if address.additional
                 else f"does not fit {ADDRESS_LINES} lines of {limits.line} characters",
-                _SHORTEN,
+                SHORTEN,
             )
         phone = address.phone
         if phone and (len(phone) > limits.phone or not re.fullmatch(self._settings.phone_pattern, phone)):
@@ -257,18 +251,11 @@ class _Checks:
 
     def _text(self, field: str, value: str, limit: int) -> None:
         if len(value) > limit:
-            self.add("FIELD_TOO_LONG", field, self._longer(limit), _SHORTEN, f"{len(value)} characters")
+            self.add("FIELD_TOO_LONG", field, self._longer(limit), SHORTEN, f"{len(value)} characters")
         self._characters(field, value)
 
     def _characters(self, field: str, value: str) -> None:
-        if bad := REFUSED_CHARACTERS.search(value):
-            self.add(
-                "INVALID_CHARACTERS",
-                field,
-                f"contains the character U+{ord(bad.group()):04X}, which Scend does not take",
-                "Correct the text with the shopper, then retry the order.",
-                f"U+{ord(bad.group()):04X}",
-            )
+        self.add_characters(field, value, REFUSED_CHARACTERS, "Scend does not take")
 
     @staticmethod
     def _longer(limit: int) -> str:

@@ -24,8 +24,10 @@ from connectors.scend.payloads import (
     ProductFeed,
     ReturnDocument,
     ReturnFeed,
+    SpoiltDespatch,
     StockDocument,
     StockFeed,
+    despatch_of,
 )
 from connectors.wire import machine_words
 from syncbridge.config.scend import ScendSettings
@@ -37,7 +39,7 @@ from syncbridge.domain.errors import (
     OutcomeUnknown,
     VendorError,
 )
-from syncbridge.ports import Breaker, Lane, Quota, QuotaReading
+from syncbridge.ports.quota import Breaker, Lane, Quota, QuotaReading
 
 SYSTEM = "scend"
 SCOPE = "account"
@@ -205,11 +207,17 @@ class ScendClient:
 
         return pages(fetch, start=cursor, limit=self._page_limit, system=SYSTEM, operation=operation)
 
-    def despatches(self, cursor: str | None, since: datetime | None) -> Iterator[Page[DespatchDocument]]:
+    def despatches(
+        self, cursor: str | None, since: datetime | None
+    ) -> Iterator[Page[DespatchDocument | SpoiltDespatch]]:
         """GET /despatches as a feed."""
         query = _start(cursor, since)
 
-        def fetch(token: str | None, size: int) -> Page[DespatchDocument]:
+        def read(answer: Answer) -> Page[DespatchDocument | SpoiltDespatch]:
+            found = DespatchFeed.model_validate_json(answer.body)
+            return _page([despatch_of(row) for row in found.data], found.page)
+
+        def fetch(token: str | None, size: int) -> Page[DespatchDocument | SpoiltDespatch]:
             call = Call(
                 "read despatch feed",
                 "GET",
@@ -218,10 +226,7 @@ class ScendClient:
                 Lane.DESPATCHES,
                 query=_query(query, token, size),
             )
-            found = self._transport.exchange(
-                call, lambda answer: DespatchFeed.model_validate_json(answer.body)
-            )
-            return _page(found.data, found.page)
+            return self._transport.exchange(call, read)
 
         return pages(
             fetch, start=cursor, limit=self._page_limit, system=SYSTEM, operation="read despatch feed"

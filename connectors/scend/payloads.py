@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from connectors.wire import LENIENT, Wire
+from connectors.wire import LENIENT, Wire, spoilt_fields
 
 Text = Annotated[str | None, LENIENT]
 Count = Annotated[int | None, LENIENT]
@@ -119,8 +120,33 @@ class DespatchDocument(Wire):
     parcels: list[ParcelDocument]
 
 
+class DespatchMark(Wire):
+    """What a despatch is about, if nothing else of it can be read."""
+
+    despatch_id: str = Field(alias="despatchId")
+    client_reference: Text = Field(None, alias="clientReference")
+
+
+@dataclass(frozen=True)
+class SpoiltDespatch:
+    """A despatch that cannot be read, for the sake of these fields."""
+
+    mark: DespatchMark
+    fields: tuple[str, ...]
+
+
+def despatch_of(row: Any) -> DespatchDocument | SpoiltDespatch:
+    """Read one despatch of the feed. Raises ValueError for one that does not even say which it is."""
+    try:
+        return DespatchDocument.model_validate(row)
+    except ValidationError as error:
+        return SpoiltDespatch(DespatchMark.model_validate(row), spoilt_fields(error))
+
+
 class DespatchFeed(Wire):
-    data: list[DespatchDocument]
+    """A page of despatches, read one by one: the cursor says where the feed goes on, so that one spoils no other."""
+
+    data: list[Any]
     page: PageInfo
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from syncbridge.cli.output import clean, instant, paragraph, say
 from syncbridge.reports.exception_lists import ExceptionRow
+from syncbridge.reports.exception_wording import evidence_of, filled_in, steps_of
 from syncbridge.reports.fact_wording import span
 
 
@@ -24,11 +22,11 @@ def print_exception(found: ExceptionRow, now: datetime) -> None:
     if found.occurrences > 1:
         _line("met", f"{found.occurrences} times, last {instant(found.last_seen_at)}")
     _line("cause", clean(found.cause))
-    _evidence(found.evidence)
-    if found.is_open and found.steps:
+    _evidence(found)
+    if found.is_open:
         say()
         say("What to do")
-        for number, step in enumerate(found.steps, 1):
+        for number, step in enumerate(steps_of(found), 1):
             paragraph(f"{number}. {step}", 2, 3)
     if found.order_id is not None:
         say()
@@ -44,14 +42,14 @@ def _state(found: ExceptionRow, now: datetime) -> str:
     return f"{found.state}, due in {span(found.due_at - now)}"
 
 
-def _evidence(evidence: Mapping[str, Any]) -> None:
-    rest = {name: value for name, value in evidence.items() if name != "faults"}
-    if rest:
+def _evidence(found: ExceptionRow) -> None:
+    lines = evidence_of(found)
+    if lines:
         say()
         say("Evidence")
-        for name, value in rest.items():
-            _line(name.replace("_", " "), _text(value))
-    faults = evidence.get("faults") or ()
+        for name, value in lines:
+            _line(name, clean(value))
+    faults = found.evidence.get("faults") or ()
     if faults:
         say()
         say(f"Faults ({len(faults)})")
@@ -59,15 +57,7 @@ def _evidence(evidence: Mapping[str, Any]) -> None:
             value = f" [{clean(fault['value'])}]" if fault.get("value") else ""
             say(f"  {clean(fault.get('code'))}  {clean(fault.get('field'))}{value}")
             paragraph(clean(fault.get("problem")), 4)
-            paragraph(f"Way out: {clean(fault.get('way_out'))}", 4)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
-        return clean(", ".join(map(str, value)))
-    if isinstance(value, list | dict):
-        return clean(json.dumps(value, ensure_ascii=False))
-    return clean(value)
+            paragraph(f"Way out: {filled_in(found, clean(fault.get('way_out')))}", 4)
 
 
 def _line(name: str, text: str) -> None:

@@ -9,10 +9,11 @@ import typer
 
 from syncbridge.cli.failing import trouble, wrong_use
 from syncbridge.cli.naming import order_named
-from syncbridge.cli.options import DryRun, Json, Limit, rows_wanted
+from syncbridge.cli.options import LARGEST_ID, DryRun, Json, Limit, rows_wanted
 from syncbridge.cli.output import as_json, note, say, table
 from syncbridge.cli.session import actor, context, reading
-from syncbridge.domain.exception_kinds import KINDS, Owner
+from syncbridge.domain.exception_kinds import KINDS
+from syncbridge.domain.exception_kinds.kind import Owner
 from syncbridge.domain.states import ExceptionState
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What needs a person.")
 
-Id = Annotated[int, typer.Argument(metavar="ID", help="The number that exceptions list shows.", min=1)]
+Id = Annotated[int, typer.Argument(metavar="ID", help="The number that exceptions list shows.", min=1, max=LARGEST_ID)]
 
 
 @app.command("list")
@@ -115,20 +116,33 @@ def resolve(
     with context() as here:
         with here.ledger.reading() as connection:
             found = _named(connection, exception)
-        done = found.is_open and resolving.run(
-            here, found.id, found.kind, found.subject, actor=actor(), reason=reason, dry_run=dry_run
-        )
+            parked = _parked(connection, found)
+        try:
+            done = found.is_open and resolving.run(
+                here, found.id, found.kind, found.subject, actor=actor(), reason=reason, dry_run=dry_run
+            )
+        except resolving.HoldsAnOrder as error:
+            trouble(
+                f"#{found.id} stays open: {error}. It closes itself after syncbridge orders rerun {found.order_id}, "
+                f"or syncbridge orders cancel {found.order_id} --reason TEXT."
+            )
     if json:
         as_json({"id": found.id, "dry_run": dry_run, "resolved": done})
     elif not done:
         say(f"#{found.id} is resolved already: {found.resolution or 'no reason is kept'}")
     else:
         say(f"#{found.id} {'would be' if dry_run else 'is'} resolved: {found.title}, {found.subject}")
+    if done and parked:
+        # Nothing goes on by itself from here: a parked write waits for an exception that is closed now.
+        note(
+            f"Order {found.order_id} is not settled by that: {', '.join(parked)} {'stays' if len(parked) == 1 else 'stay'} parked. "
+            f"Next: syncbridge orders rerun {found.order_id}, or syncbridge orders cancel {found.order_id} --reason TEXT."
+        )
 
 
 @app.command()
 def retry(
-    exception: Annotated[int | None, typer.Argument(metavar="[ID]", help="An exception.", min=1)] = None,
+    exception: Annotated[int | None, typer.Argument(metavar="[ID]", help="An exception.", min=1, max=LARGEST_ID)] = None,
     cause: Annotated[
         str | None, typer.Option("--cause", metavar="TEXT", help="All open exceptions of exactly this cause.")
     ] = None,
@@ -202,6 +216,19 @@ def _named(connection: Connection, exception: int) -> ExceptionRow:
     if found is None:
         trouble(f"There is no exception {exception}. syncbridge exceptions list shows those that are open.")
     return found
+
+
+def _parked(connection: Connection, found: ExceptionRow) -> list[str]:
+    """Return the writes of the exception's order that no exception would stand for once this one is closed."""
+    from syncbridge.ledger.unfinished import unfinished_writes
+    from syncbridge.reports.exception_lists import Filter, list_exceptions
+
+    if found.order_id is None:
+        return []
+    others, _more = list_exceptions(connection, Filter(order_id=found.order_id), 1000)
+    subjects = {one.subject.partition(":")[2] for one in others if one.id != found.id}
+    writes = unfinished_writes(connection, order_id=found.order_id)
+    return [one.key for one in writes if one.due_at is None and one.key not in subjects]
 
 
 def _age(one: ExceptionRow, now: datetime) -> str:

@@ -31,7 +31,7 @@ from syncbridge.flows import (
     sweep,
 )
 from syncbridge.flows.context import Context
-from syncbridge.ledger import feeds, lateness, refunds, returns, transmissions
+from syncbridge.ledger import due_times, feeds, lateness, refunds, returns
 from syncbridge.ledger.unfinished import UnfinishedWrite, unfinished_writes
 from syncbridge.reports import backlog
 
@@ -172,7 +172,7 @@ def _open_ends(context: Context) -> Preview:
 
 def _sweep(context: Context) -> Preview:
     with context.ledger.reading() as connection:
-        due = transmissions.targets_due(connection, at=context.now())
+        due = due_times.targets_due(connection, at=context.now())
     if not due:
         return Preview("Nothing is due: no doorbell would be rung.")
     return Preview("Doorbells would be rung for:", ("target", "kind", "due"), tuple(sorted(due)))

@@ -18,6 +18,9 @@ Since = Annotated[
     typer.Option("--since", metavar="TIME", help="ISO 8601 (2010-12-07T10:00Z; UTC unless it says so) or 90s, 15m, 2h, 3d ago."),
 ]
 
+LARGEST_ID = 2**63 - 1
+"""A larger number is in no database, and SQLite takes none."""
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 
 from syncbridge.cli.output import clean, counts, paragraph, plural, say, table
 from syncbridge.reports.exception_lists import ExceptionRow
+from syncbridge.reports.exception_wording import evidence_of, filled_in, steps_of
 from syncbridge.reports.fact_wording import span, wording
 from syncbridge.reports.facts import Fact
 from syncbridge.reports.order_dossier import Dossier, OrderHead, ParcelView
@@ -121,11 +122,13 @@ def _exceptions(found: tuple[ExceptionRow, ...], now: datetime) -> None:
             open_for = span(now - one.opened_at)
             paragraph(f"#{one.id} {one.title} ({one.owner}, {one.severity}, open {open_for}{late})", 2)
             paragraph(clean(one.cause), 5)
+            for name, value in evidence_of(one):
+                paragraph(f"{name}: {clean(value)}", 5)
             for fault in one.evidence.get("faults", ()):
                 paragraph(
-                    f"{clean(fault.get('field'))}: {clean(fault.get('problem'))}. {clean(fault.get('way_out'))}", 5
+                    f"{clean(fault.get('field'))}: {clean(fault.get('problem'))}. {filled_in(one, clean(fault.get('way_out')))}", 5
                 )
-            for step in one.steps:
+            for step in steps_of(one):
                 paragraph(f"- {step}", 5)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from syncbridge.cli.failing import trouble, wrong_use
 from syncbridge.cli.naming import order_named
-from syncbridge.cli.options import DryRun, Json, Limit, Since, instant, rows_wanted, zone
+from syncbridge.cli.options import LARGEST_ID, DryRun, Json, Limit, Since, instant, rows_wanted, zone
 from syncbridge.cli.output import as_json, counts, note, say, table
 from syncbridge.cli.session import actor, context, reading
 from syncbridge.domain.exception_kinds import KINDS
@@ -151,7 +151,10 @@ def cancel(
         str | None, typer.Option("--merchant", metavar="KEY", help="Only this merchant's part of the order.")
     ] = None,
     units: Annotated[
-        list[int] | None, typer.Option("--unit", metavar="ID", help="Only this unit (SCAYLE order item id); may be repeated.")
+        list[int] | None,
+        typer.Option(
+            "--unit", metavar="ID", help="Only this unit (SCAYLE order item id); may be repeated.", min=1, max=LARGEST_ID
+        ),
     ] = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -166,6 +169,7 @@ def cancel(
     syncbridge orders cancel 7041983 --unit 61000101 --reason "wrong price"
     """
     from syncbridge.flows import cancel_order
+    from syncbridge.reports.exception_wording import ids
 
     if not reason.strip():
         wrong_use("Say why: --reason TEXT is kept in the audit and told to the warehouse.")
@@ -184,7 +188,7 @@ def cancel(
     say(f"Order {order_id} {'would be' if dry_run else 'is to be'} cancelled:")
     table(
         ("REFERENCE", "BACK END", "UNITS", "WHAT IS DONE" if not dry_run else "WHAT WOULD BE DONE"),
-        [(part.reference, part.account, ", ".join(map(str, part.units)), part.action) for part in done.parts],
+        [(part.reference, part.account, ids(part.units), part.action) for part in done.parts],
     )
     if not dry_run:
         state = done.state.value if done.state is not None else "asked"
@@ -197,6 +201,10 @@ def group_of(connection: Connection, kind: str | None, cause: str | None) -> lis
 
     if kind is not None and kind not in KINDS:
         wrong_use(f"There is no exception kind {kind!r}. There are: {', '.join(sorted(KINDS))}.")
+    # The lists show "kind: cause", and that is what is copied.
+    ahead, colon, rest = (cause or "").partition(": ")
+    if kind is None and colon and ahead in KINDS:
+        kind, cause = ahead, rest
     found = orders_under(connection, kind=kind, cause=cause)
     if not found:
         close = causes_like(connection, cause) if cause else []

@@ -52,7 +52,9 @@ def paragraph(text: str, indent: int = 0, hang: int = 2) -> None:
 
 def as_json(value: object) -> None:
     """Print a value as JSON: times are ISO 8601 in UTC, money is a string with its currency."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    # Where the output cannot hold every sign, JSON has an escape of its own for it.
+    whole = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    print(json.dumps(plain(value), indent=2, ensure_ascii=not whole))
 
 
 def plain(value: Any) -> Any:

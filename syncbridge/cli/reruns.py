@@ -45,4 +45,5 @@ def rerun_and_tell(
         more = f" and {len(finished) - _SHOWN:,} more" if len(finished) > _SHOWN else ""
         say(f"Nothing is unfinished for {ids}{more}: every write to a vendor is acknowledged or withdrawn.")
     if touched and not dry_run:
-        say("The workers have been told. See what comes of it: syncbridge orders show ORDER")
+        order = touched[0].order_id if len(touched) == 1 else "ORDER"
+        say(f"The workers take {'it' if writes == 1 else 'them'} up within a minute. See what comes of it: syncbridge orders show {order}")

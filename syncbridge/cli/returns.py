@@ -9,7 +9,7 @@ import typer
 
 from syncbridge.cli.failing import trouble, wrong_use
 from syncbridge.cli.naming import order_named
-from syncbridge.cli.options import DryRun, Json, Limit, rows_wanted, zone
+from syncbridge.cli.options import LARGEST_ID, DryRun, Json, Limit, rows_wanted, zone
 from syncbridge.cli.output import as_json, note, plural, say, table
 from syncbridge.cli.session import actor, context, reading
 from syncbridge.domain.returns import ReturnReason, ReturnSource, ReturnState
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Goods on their way back, and their refunds.")
 
 Units = Annotated[
-    list[int] | None, typer.Option("--unit", metavar="ID", help="A unit (SCAYLE's order item id); repeat for several.")
+    list[int] | None,
+    typer.Option("--unit", metavar="ID", help="A unit (SCAYLE's order item id); repeat for several.", min=1, max=LARGEST_ID),
 ]
 
 
@@ -165,24 +166,29 @@ def announce(
 
 @app.command()
 def decide(
-    receipt: Annotated[int, typer.Argument(metavar="RECEIPT", help="The number that returns show lists.", min=1)],
+    receipt: Annotated[int, typer.Argument(metavar="RECEIPT", help="The number that returns show lists.", min=1, max=LARGEST_ID)],
     refund: Annotated[
         bool | None, typer.Option("--refund/--refuse", help="Refund the units, or leave the money where it is.")
     ] = None,
     units: Units = None,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept for good.")] = "",
+    after_refusal: Annotated[
+        bool, typer.Option("--after-refusal", help="Refund goods that were refused before: takes the refusal back.")
+    ] = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Decide about goods that a person was asked about, or that belong to no unit by themselves.
 
     Goods whose units are known need no --unit. For others (unknown RMA, more than announced, another SKU) --unit says which
-    units of which order they stand for. No unit is ever refunded twice.
+    units of which order they stand for. No unit is ever refunded twice. What is decided stays so: of two people the second
+    is told; only a refusal can be taken back.
 
     \b
     syncbridge returns decide 17 --refund --reason "worn, but our fault"
     syncbridge returns decide 18 --refund --unit 61000102 --reason "took the wrong parcel slip"
     syncbridge returns decide 19 --refuse --reason "not ours"
+    syncbridge returns decide 19 --refund --after-refusal --unit 61000102 --reason "ours after all"
     """
     from syncbridge.flows import return_decide
 
@@ -192,11 +198,22 @@ def decide(
         wrong_use("Say why: --reason TEXT is kept with the decision.")
     if units and not refund:
         wrong_use("--unit says what is refunded; a refusal is about the whole receipt.")
+    if after_refusal and not refund:
+        wrong_use("--after-refusal takes a refusal back: it goes with --refund.")
     with context() as here:
         try:
             done = return_decide.run(
-                here, receipt, refund=refund, units=units or (), actor=actor(), reason=reason, dry_run=dry_run
+                here,
+                receipt,
+                refund=refund,
+                units=units or (),
+                actor=actor(),
+                reason=reason,
+                after_refusal=after_refusal,
+                dry_run=dry_run,
             )
+        except return_decide.RefusedBefore as error:
+            trouble(f"Nothing was decided: {error}." + (" To refund all the same: --after-refusal." if refund else ""))
         except return_decide.NotDecidable as error:
             trouble(f"Nothing was decided: {error}.")
     if json:

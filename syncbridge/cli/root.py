@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import typer
 
 from syncbridge.cli import (
@@ -75,4 +78,8 @@ app.command("replay")(replay.replay)
 
 def main() -> None:
     """Run a command and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A sign that the terminal does not have is spelled out: half an answer and a traceback help nobody.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="syncbridge")

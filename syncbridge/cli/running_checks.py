@@ -21,6 +21,7 @@ from syncbridge.reports.fact_wording import span
 # Work resumes within a minute of a fault's end (design, section 2): what waits longer does not move.
 LONGEST_WAIT = timedelta(seconds=60)
 ASK_WORKERS_SECONDS = 1.5
+_FLOWS = {"copy_cancel": "order_push", "order_cancel": "cancel_ask", "return_announce": "return_announce"}
 _ORDERS_WAIT = "Orders are taken in and wait."
 
 
@@ -46,7 +47,7 @@ def ledger_at_work(context: Context) -> Iterator[Finding]:
         yield warning(
             "due work",
             f"{one.due:,} {one.kind} writes to {one.target} are due, the oldest for {span(now - one.oldest_due_at)}",
-            f"syncbridge flow run {'order' if one.kind == 'order' else one.kind}_push shows what they meet.",
+            f"syncbridge flow run {flow_of(one.kind)} shows what they meet.",
         )
     if not late:
         yield ok("due work", "nothing has been due for more than a minute")
@@ -55,6 +56,11 @@ def ledger_at_work(context: Context) -> Iterator[Finding]:
         yield warning("exceptions", f"open: {open_now}", "syncbridge exceptions list --group")
     else:
         yield ok("exceptions", "none is open")
+
+
+def flow_of(kind: str) -> str:
+    """Return the flow that carries writes of this kind, as syncbridge flow run names it."""
+    return _FLOWS.get(kind, f"{kind}_push")
 
 
 def workers(redis_url: str) -> Iterator[Finding]:

@@ -158,17 +158,18 @@ def release(
         if account not in accounts:
             wrong_use(f"There is no back end {account!r}. There are: {', '.join(accounts)}.")
         lines, origins = stock_view.lines(here, here.now(), None)
-        held = any(one.held for one in origins if one.account == account)
+        held_for = [one.held_for for one in origins if one.account == account and one.held]
         waiting = sum(line.held for line in lines if line.account == account)
-        done = held if dry_run else stock_hold.release(here, account, actor=actor(), reason=reason)
+        done = bool(held_for) if dry_run else stock_hold.release(here, account, actor=actor(), reason=reason)
+    why = "".join(held_for)
     if json:
-        as_json({"account": account, "dry_run": dry_run, "released": done, "skus": waiting})
+        as_json({"account": account, "dry_run": dry_run, "released": done, "skus": waiting, "held_for": why})
     elif not done:
         say(f"Nothing of {account} is held.")
     else:
         say(
-            f"{account} {'would be' if dry_run else 'is'} released: the next run writes {plural(waiting, 'SKU')}, "
-            "within an hour from now."
+            f"{account} {'would be' if dry_run else 'is'} released{': ' if why else ''}{clean(why)}. The next run writes "
+            f"{plural(waiting, 'SKU')}, within an hour from now."
         )
 
 
@@ -190,7 +191,9 @@ def _preview(most: int, json: bool) -> None:
     due = [line for line in lines if line.due]
     waiting = sum(line.differs and not line.due for line in lines)
     if json:
-        as_json({"dry_run": True, "would_write": due[:most], "more": len(due) > most, "waiting": waiting})
+        as_json(
+            {"dry_run": True, "would_write": due[:most], "more": len(due) > most, "waiting": waiting, "sources": origins}
+        )
         return
     if due:
         from syncbridge.cli.stock_page import print_lines

@@ -10,7 +10,7 @@ from syncbridge.flows.stock_observe import feed_name
 from syncbridge.flows.stock_places import Places
 from syncbridge.ledger import stock
 from syncbridge.ledger.engine import Connection
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 from syncbridge.reports import stock_levels
 from syncbridge.reports.stock_levels import Rules, Sources, StockLine
 

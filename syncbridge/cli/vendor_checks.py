@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from syncbridge.cli.finding import Finding, Verdict, ok, trouble, warning
 from syncbridge.domain.errors import Busy, Misconfigured, SyncbridgeError, VendorError
 from syncbridge.flows.context import Context
-from syncbridge.ports import Health
+from syncbridge.ports.answers import Health
 
 # Webhook signatures are refused beyond minutes; stock stamps and look-ups compare clocks much closer.
 MOST_DISTANCE = timedelta(seconds=30)
@@ -81,6 +81,8 @@ def _way_out(name: str, error: SyncbridgeError) -> str:
         return "Our own limiter or circuit breaker holds calls back: syncbridge queue status shows which, and for how long."
     if isinstance(error, Misconfigured):
         return f"Check {_SECRETS.get(name, 'its credentials')}, what they are allowed, and {name}.base_url."
+    if isinstance(error, VendorError) and error.evidence.status is None:
+        return f"Check {name}.base_url and whether this computer may reach it. Nothing is lost: everything waits and goes on by itself."
     return "Nothing is lost: everything waits and goes on by itself. If it stays, ask the vendor with the request id."
 
 

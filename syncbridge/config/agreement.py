@@ -52,6 +52,7 @@ def scend_faults(
     """What merchants ask of Scend that Scend, as configured, would refuse."""
     if scend.cancel_cutoff_status not in scend.statuses:
         yield f"scend.cancel_cutoff_status: {scend.cancel_cutoff_status!r} is no known status"
+    limits = scend.order_limits
     for place, merchant in merchants.items():
         if not merchant.uses("scend"):
             continue
@@ -66,11 +67,14 @@ def scend_faults(
         if merchant.default_service is not None:
             services["default_service"] = merchant.default_service
         for where, service in services.items():
-            if len(service) > 20:
-                yield f"{name}.{where}: {service!r} is longer than Scend's 20 characters"
+            if len(service) > limits.service:
+                yield f"{name}.{where}: {service!r} is longer than Scend's {limits.service} characters"
         for position, warehouse in enumerate(merchant.warehouses):
-            if len(warehouse.code) > 10:
-                yield f"{name}.warehouses[{position}].code: {warehouse.code!r} is longer than Scend's 10 characters"
+            if len(warehouse.code) > limits.warehouse_code:
+                yield (
+                    f"{name}.warehouses[{position}].code: {warehouse.code!r} is longer than "
+                    f"Scend's {limits.warehouse_code} characters"
+                )
         for _, example in example_references(merchant, scayle):
             if not scend.accepts_reference(example):
                 yield f"{name}.reference_template: Scend would refuse a reference such as {example!r}"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from syncbridge.config.section import Section
+from syncbridge.config.section import Section, Whole
 
 
 class ConsoleSettings(Section):
@@ -17,7 +17,7 @@ class ConsoleSettings(Section):
     """
 
     timezone: str = "UTC"
-    proxies: Annotated[int, Field(ge=0, le=5)] = 0
+    proxies: Annotated[Whole, Field(ge=0, le=5)] = 0
 
     @field_validator("timezone")
     @classmethod

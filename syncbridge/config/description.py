@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -21,6 +20,7 @@ def describe(configuration: Configuration) -> str:
         "orderwise": configuration.orderwise,
         "schedule": configuration.schedule,
         "limits": configuration.limits,
+        "stock": configuration.stock,
         "returns": configuration.returns,
         "retention": configuration.retention,
         "owners": configuration.owners,
@@ -35,19 +35,20 @@ def describe(configuration: Configuration) -> str:
 
 
 def masked_url(url: str) -> str:
-    """The URL with its password, and whatever a query may hide, replaced by asterisks."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    credentials = parts.netloc.rpartition("@")[0]
-    user = credentials.partition(":")[0]
-    netloc = f"{user}:***@{host}" if ":" in credentials else f"{user}@{host}" if credentials else host
-    query = "&".join(
+    """The URL with its password, and whatever a query may hide, replaced by asterisks.
+
+    Whatever stands before the last "@" counts as user and password: a password may hold signs that end an authority, and drivers
+    take it so.
+    """
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user, colon, _password = credentials.partition(":")
+    place, mark, query = place.partition("?")
+    shown = "&".join(
         f"{pair.partition('=')[0]}=***" if "pass" in pair.lower() or "secret" in pair.lower() else pair
-        for pair in parts.query.split("&")
+        for pair in query.split("&")
     )
-    masked = urlunsplit((parts.scheme, netloc, parts.path, query, ""))
-    # urlunsplit drops the empty authority of sqlite:////path
-    return masked if parts.netloc or not url.startswith(f"{parts.scheme}://") else f"{parts.scheme}://{parts.path}"
+    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{place}{mark}{shown}"
 
 
 def _lines(name: str, value: object) -> Iterator[str]:

@@ -9,7 +9,7 @@ import base64
 import binascii
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
@@ -70,6 +70,21 @@ class Environment(BaseModel):
             redis_url(value.get_secret_value())  # normalised where it is read, together with the TLS setting
         return value
 
+    @field_validator("scayle_access_token", "scend_api_token")
+    @classmethod
+    def _token_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(sign < " " or sign == "\x7f" or sign > "\xff" for sign in value.get_secret_value()):
+            raise ValueError("holds a line break or another sign that no request can carry; copy it again")
+        return value
+
+    @field_validator("flower_basic_auth")
+    @classmethod
+    def _flower_would_start(cls, value: SecretStr | None) -> SecretStr | None:
+        pairs = [] if value is None else [pair for pair in value.get_secret_value().split(",") if pair.strip()]
+        if any(not all(part.strip() for part in pair.partition(":")[::2]) for pair in pairs):
+            raise ValueError("must be user:password, several separated by commas")
+        return value
+
     @field_validator("scend_webhook_secrets")
     @classmethod
     def _secrets_are_usable(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -117,6 +132,20 @@ def default_state_dir(home: Path | None) -> Path:
     return (home or Path("~").expanduser()) / ".local" / "state" / "syncbridge"
 
 
+def _checked(url: str) -> SplitResult:
+    """Take an address apart. Raises ValueError where a driver would fail over it later, or would show part of a password."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if "@" in f"{parts.path}{parts.fragment}" or (port == 0 and "@" in parts.query and "@" not in parts.netloc):
+        raise ValueError("write / ? # [ ] in the password as %2F %3F %23 %5B %5D")
+    if port == 0:
+        raise ValueError("its port is no number from 1 to 65535")
+    return parts
+
+
 def database_url(url: str) -> str:
     """Normalise a database URL for SQLAlchemy 2.1 with psycopg 3.
 
@@ -127,7 +156,8 @@ def database_url(url: str) -> str:
     if not separator:
         raise ValueError("must look like postgresql://user:password@host/database")
     if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
-        if not urlsplit(f"postgresql://{rest}").path.strip("/"):
+        parts = _checked(f"postgresql://{rest}")
+        if not parts.path.strip("/"):
             raise ValueError("names no database: postgresql://user:password@host/database")
         return f"postgresql+psycopg://{rest}"
     if scheme in {"sqlite", "sqlite+pysqlite"}:
@@ -143,12 +173,14 @@ def redis_url(url: str, *, tls_verify: Literal["required", "none"] = "required")
     `valkey://` is no kombu transport, hence `redis://`. `rediss://` without `ssl_cert_reqs` would make the broker accept
     any certificate in silence, so the requirement is written into the URL; what the URL itself says wins.
     """
-    parts = urlsplit(url)
+    parts = _checked(url)
     scheme = {"valkey": "redis", "valkeys": "rediss"}.get(parts.scheme, parts.scheme)
     if scheme not in {"redis", "rediss"}:
         raise ValueError(f"{parts.scheme or 'it'}:// is not supported; use redis:// or rediss://")
     if not parts.hostname:
         raise ValueError("names no host: redis://:password@host:6379/0")
+    if not parts.path.strip("/").isdecimal() and parts.path.strip("/"):
+        raise ValueError("names no database: its path is a number, such as /0")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if scheme == "rediss":
         query.setdefault("ssl_cert_reqs", tls_verify)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any
 
 from syncbridge.config.advice import warnings
 from syncbridge.config.agreement import merchant_faults, scend_faults, timing_faults
@@ -27,6 +24,7 @@ from syncbridge.config.operations import (
 )
 from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.config.orderwise_agreement import orderwise_faults
+from syncbridge.config.reading import read_section, suggestion
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import ConfigurationFaults
@@ -40,7 +38,7 @@ NEEDED_BY_BACKEND = {
     "orderwise": ("ORDERWISE_USERNAME", "ORDERWISE_PASSWORD"),
 }
 
-Model = TypeVar("Model", bound=BaseModel)
+_NAMED = re.compile(rf"\b(?:{'|'.join(SECTIONS)})\.[a-z_]+(?:\.[a-z_]+)*")
 
 
 def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configuration:
@@ -57,26 +55,26 @@ def load(environ: Mapping[str, str], *, path: Path | None = None) -> Configurati
     backends = _backends(raw_merchants)
     scayle = scend = orderwise = None
     if "scayle" in document:
-        scayle = _section(ScayleSettings, document["scayle"], "scayle", faults, {"base_url": STAND_IN_URL})
+        scayle = read_section(ScayleSettings, document["scayle"], "scayle", faults, {"base_url": STAND_IN_URL})
     if "scend" in document:
         account = {"base_url": STAND_IN_URL, "account_code": "unknown"}
-        scend = _section(ScendSettings, document["scend"], "scend", faults, account)
+        scend = read_section(ScendSettings, document["scend"], "scend", faults, account)
     if "orderwise" in document:
         session = {"base_url": STAND_IN_URL, "name": "unknown", "session_id": 1, "customer": {"id": 0}}
-        orderwise = _section(OrderWiseSettings, document["orderwise"], "orderwise", faults, session)
+        orderwise = read_section(OrderWiseSettings, document["orderwise"], "orderwise", faults, session)
     merchants = _merchants(raw_merchants, faults)
-    schedule = _section(ScheduleSettings, document.get("schedule", {}), "schedule", faults)
-    limits = _section(LimitSettings, document.get("limits", {}), "limits", faults)
-    stock = _section(StockSettings, document.get("stock", {}), "stock", faults)
-    returns = _section(ReturnSettings, document.get("returns", {}), "returns", faults)
-    retention = _section(RetentionSettings, document.get("retention", {}), "retention", faults)
-    owners = _section(OwnersSettings, document.get("owners", {}), "owners", faults)
-    console = _section(ConsoleSettings, document.get("console", {}), "console", faults)
+    schedule = read_section(ScheduleSettings, document.get("schedule", {}), "schedule", faults)
+    limits = read_section(LimitSettings, document.get("limits", {}), "limits", faults)
+    stock = read_section(StockSettings, document.get("stock", {}), "stock", faults)
+    returns = read_section(ReturnSettings, document.get("returns", {}), "returns", faults)
+    retention = read_section(RetentionSettings, document.get("retention", {}), "retention", faults)
+    owners = read_section(OwnersSettings, document.get("owners", {}), "owners", faults)
+    console = read_section(ConsoleSettings, document.get("console", {}), "console", faults)
 
     if document:
         faults += _missing_parts(document, backends)
     for unknown in sorted(document.keys() - set(SECTIONS)):
-        faults.append(f"{unknown}: unknown section{_suggestion(unknown, SECTIONS)}")
+        faults.append(f"{unknown}: unknown section{suggestion(unknown, SECTIONS)}")
     faults += _missing_secrets(environ, backends)
     between = [*merchant_faults(merchants, scayle)]
     if scend is not None:
@@ -133,7 +131,7 @@ def read_environment(environ: Mapping[str, str], faults: list[str]) -> Environme
         values["SYNCBRIDGE_STATE_DIR"] = Path(home) / "syncbridge"
     if "SYNCBRIDGE_STATE_DIR" not in values and (home := environ.get("HOME", "").strip()):
         values["SYNCBRIDGE_STATE_DIR"] = default_state_dir(Path(home))
-    return _section(Environment, values, "", faults)
+    return read_section(Environment, values, "", faults)
 
 
 def _raw_path(environ: Mapping[str, str]) -> Path | None:
@@ -164,7 +162,7 @@ def _merchants(raw: object, faults: list[str]) -> dict[int, MerchantSettings]:
     merchants = {}
     for place, entry in enumerate(raw):
         stand_ins = {"key": f"unknown-{place}", "warehouses": [{"key": f"W{place}", "code": f"W{place}"}]}
-        merchant = _section(MerchantSettings, entry, f"merchants[{place}]", faults, stand_ins)
+        merchant = read_section(MerchantSettings, entry, f"merchants[{place}]", faults, stand_ins)
         if merchant is not None:
             merchants[place] = merchant
     return merchants
@@ -197,97 +195,13 @@ def _missing_secrets(environ: Mapping[str, str], backends: set[str]) -> list[str
     return [f"{name}: missing" for name in needed if not environ.get(name, "").strip()]
 
 
-def _section(
-    model: type[Model], values: object, prefix: str, faults: list[str], stand_ins: Mapping[str, Any] | None = None
-) -> Model | None:
-    """Read one section; its faults are appended.
-
-    With `stand_ins`, a faulty section still yields something to hold against the others: what was right in it, defaults
-    for the rest, and the stand-ins for what has no default. It is never returned to a caller of `load`.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
-    faults += [_fault(model, prefix, detail) for detail in details if not _is_echo(detail, details)]
-    if stand_ins is None or not isinstance(values, dict):
-        return None
-    wrong = {detail["loc"][0] for detail in details if detail["loc"]}
-    try:
-        return model.model_validate({**stand_ins, **{key: value for key, value in values.items() if key not in wrong}})
-    except ValidationError:
-        return None
-
-
-def _is_echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
-    """A list counts as too short when its only entry is faulty; the entry's own fault says it better."""
-    place = detail["loc"]
-    return detail["type"] == "too_short" and any(
-        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in details
-    )
-
-
 def _not_already_reported(found: list[str], faults: list[str]) -> list[str]:
     """What sections say about one another, less what concerns a key that is at fault in itself."""
     wrong = [fault.partition(": ")[0] for fault in faults]
 
     def is_new(fault: str) -> bool:
-        name = fault.partition(": ")[0]
-        return not any(other == name or other.startswith((f"{name}.", f"{name}[")) for other in wrong)
+        # Both the key that is blamed and a key that it is held against may be at fault in themselves.
+        names = {fault.partition(": ")[0], *_NAMED.findall(fault)}
+        return not any(other == name or other.startswith((f"{name}.", f"{name}[")) for other in wrong for name in names)
 
     return [fault for fault in found if is_new(fault)]
-
-
-def _fault(model: type[BaseModel], prefix: str, detail: ErrorDetails) -> str:
-    name = _name(prefix, detail["loc"])
-    match detail["type"]:
-        case "extra_forbidden":
-            return f"{name}: unknown key{_suggestion(str(detail['loc'][-1]), _known_keys(model, detail['loc'][:-1]))}"
-        case "missing":
-            return f"{name}: missing"
-        case "too_short":
-            return f"{name}: needs at least one entry"
-        case "string_too_short":
-            return f"{name}: must not be blank"
-        case "value_error" | "assertion_error":
-            return f"{name}: {detail['msg'].partition(', ')[2]}"
-        case _:
-            message = detail["msg"]
-            return f"{name}: {message[:1].lower()}{message[1:]}"
-
-
-def _name(prefix: str, location: tuple[int | str, ...]) -> str:
-    name = prefix
-    for part in location:
-        if isinstance(part, int):
-            name += f"[{part}]"
-        elif part != "[key]":
-            name += f".{part}" if name else part
-    return name
-
-
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at this place knows, following the models on the way."""
-    current: type[BaseModel] | None = model
-    for part in location:
-        if isinstance(part, int) or current is None:
-            continue
-        field = current.model_fields.get(part)
-        current = _model_in(field.annotation) if field else None
-    return list(current.model_fields) if current else []
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if found := _model_in(argument):
-            return found
-    return None
-
-
-def _suggestion(key: str, known: Collection[str]) -> str:
-    close = get_close_matches(key, known, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known: {', '.join(sorted(known))}" if known else ""

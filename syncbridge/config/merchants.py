@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from syncbridge.config.section import CurrencyCode, Name, Section
+from syncbridge.config.section import CurrencyCode, Fraction, Name, Section, Whole
 from syncbridge.domain.stock import BufferRule
 
 Backend = Literal["scend", "orderwise"]
@@ -23,7 +23,7 @@ PLACEHOLDERS = frozenset({"shop", "country", "order_id", "merchant", "warehouse"
 
 Code = Annotated[str, Field(min_length=1, max_length=64)]
 
-Kept = Annotated[int, Field(ge=0, le=1_000_000)]
+Kept = Annotated[Whole, Field(ge=0, le=1_000_000)]
 """Units kept from the shop; a million is as good as all of them."""
 
 
@@ -39,9 +39,9 @@ class WarehouseSettings(Section):
 class FastMoverSettings(Section):
     """An extra buffer for SKUs that sell fast: units sold per minute, times the age of our figure, times `safety`."""
 
-    from_per_minute: Annotated[Decimal, Field(gt=0)]
+    from_per_minute: Annotated[Fraction, Field(gt=0)]
     """From which speed on. A SKU that sells slower gets nothing extra."""
-    safety: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    safety: Annotated[Fraction, Field(gt=0)] = Decimal(1)
     floor: Kept = 0
     ceiling: Kept = 100
     """The most that speed may keep from the shop."""
@@ -59,7 +59,7 @@ class BufferSettings(Section):
     default: Kept = 0
     skus: dict[str, Kept] = {}
     patterns: dict[str, Kept] = {}
-    percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
+    percent: Annotated[Fraction, Field(ge=0, le=100)] = Decimal(0)
     """Added on top: part of what the back end has available, rounded up."""
     fast_movers: FastMoverSettings | None = None
 

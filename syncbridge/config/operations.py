@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from syncbridge.config.section import Days, Positive, Seconds, Section
+from syncbridge.config.section import Days, Fraction, Positive, Real, Seconds, Section, Whole
 from syncbridge.domain.backend import Condition, Disposition
 from syncbridge.domain.returns import ANY, Decision
 from syncbridge.domain.stock import MassChange
@@ -53,9 +53,9 @@ class LimitSettings(Section):
     """How long a claimed row belongs to its worker; must outlast a call."""
     order_lock_seconds: Seconds = 25
     """Life of the Redis lock of an order. It saves work and proves nothing: the lease in the ledger decides."""
-    claim_batch: Annotated[int, Field(ge=1, le=50)] = 10
+    claim_batch: Annotated[Whole, Field(ge=1, le=50)] = 10
     """Rows one task claims at once. A message costs Celery about 1 ms (measured), so a backlog is drained in batches."""
-    order_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    order_share: Annotated[Real, Field(ge=0, lt=1)] = 0.2
     """Part of every quota's burst kept for cancellations and orders. The Scend contract asks for 20 % [2.6]."""
 
     @model_validator(mode="after")
@@ -71,14 +71,14 @@ class LimitSettings(Section):
 class StockSettings(Section):
     """When a stock run is too large to be believed, and how a write that the shop ignores is handled."""
 
-    zeroed_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.2")
-    """Part of the published SKUs that one run may take to zero."""
-    zeroed_least: Annotated[int, Field(ge=1)] = 50
+    zeroed_share: Annotated[Fraction, Field(gt=0, le=1)] = Decimal("0.2")
+    """Part of the SKUs on sale that one run may take to zero."""
+    zeroed_least: Annotated[Whole, Field(ge=1)] = 50
     """Fewer than so many may always go to zero. Chosen."""
-    moved_share: Annotated[Decimal, Field(gt=0)] = Decimal("0.5")
+    moved_share: Annotated[Fraction, Field(gt=0)] = Decimal("0.5")
     """Part of all units on sale that one run may move, up and down together."""
-    moved_least: Annotated[int, Field(ge=1)] = 5_000
-    ignored_limit: Annotated[int, Field(ge=1)] = 3
+    moved_least: Annotated[Whole, Field(ge=1)] = 5_000
+    ignored_limit: Annotated[Whole, Field(ge=1)] = 3
     """So many ignored writes of one SKU in a row open an exception."""
 
     @property

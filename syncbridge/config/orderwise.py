@@ -19,15 +19,20 @@ from syncbridge.config.section import (
     BaseUrl,
     Code2,
     CurrencyCode,
+    Days,
+    Hours,
     NonNegativeSeconds,
+    PerSecond,
     Positive,
     Seconds,
     Section,
+    Switch,
+    Whole,
 )
 from syncbridge.domain.backend import Condition, FulfilmentStatus, ReturnStatus
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Id = Annotated[int, Field(ge=0)]
+Id = Annotated[Whole, Field(ge=0)]
 Choice = Literal["api", "manual", "off"]
 Rate = Annotated[str, Field(pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
 """A tax rate as a fraction, such as "0.2"."""
@@ -168,7 +173,7 @@ class OrderWiseSettings(Section):
     connect_timeout_seconds: Seconds = 5
     read_timeout_seconds: Seconds = 30
     """The contract's value; `limits.call_deadline_seconds` ends a call earlier if it is smaller."""
-    max_requests_per_second: Annotated[float, Field(gt=0)] = 2
+    max_requests_per_second: PerSecond = 2
     """The contract's value [10]; one a second is known to be tolerated."""
     burst: Positive = 10
     """Calls that may leave at once after a quiet time. Chosen."""
@@ -183,13 +188,13 @@ class OrderWiseSettings(Section):
     limits: FieldLimits = FieldLimits()
     lines_per_order: Positive = 500
     """Chosen; orders are never split to fit."""
-    page_limit: Annotated[int, Field(ge=1, le=5_000)] = 500
+    page_limit: Annotated[Whole, Field(ge=1, le=5_000)] = 500
     """Rows asked for at once of a change feed [12.6]."""
     catalogue_limit: Positive = 200_000
     """Variants asked for at once: one published client reads everything so [2.4]."""
     delivery_fees: tuple[str, ...] = ("delivery", "shipment")
     """SCAYLE fee categories that are OrderWise's delivery charge."""
-    send_payments: bool = True
+    send_payments: Switch = True
     """False where payments are posted by other means."""
     order_cutoff_sub_statuses: tuple[str, ...] = ("Picking",)
     """Sub-statuses from which on an order is being picked and can no longer be cancelled. `Allocated` is not one [12.4]."""
@@ -203,9 +208,9 @@ class OrderWiseSettings(Section):
     """The same after the autumn clock change, because local time repeats an hour [11]."""
     clock_change_watch_seconds: NonNegativeSeconds = 10_800
     """How long after the autumn clock change that wider overlap holds [11]."""
-    first_read_days: Positive = 7
+    first_read_days: Days = 7
     """How far back a feed is read for the first time. Chosen: seven days is the customary order window."""
-    reread_hours: Positive = 24
+    reread_hours: Hours = 24
     """How far back the feeds are read again every night, for what was filed late [11]."""
     lookup_lag_seconds: NonNegativeSeconds = 30
     """How long a created order may stay invisible to a look-up. Chosen; the contract promises none."""
@@ -213,7 +218,7 @@ class OrderWiseSettings(Section):
     """The longest a request that we gave up on may still take effect, import apart. Chosen: three call deadlines."""
     import_timeout_seconds: Seconds = 1_800
     """An accepted order that is still not to be found after so long is a person's [12.2]."""
-    deferred_import: bool = True
+    deferred_import: Switch = True
     """False only where the customer has proven that a created order is there at once; then nothing waits for an import."""
     stock_lag_seconds: NonNegativeSeconds = 60
     """How far free stock may trail the warehouse: the interval of the job that recalculates it and its running time [6.3].

@@ -11,7 +11,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from syncbridge.config.section import BaseUrl, Code2, NonNegativeSeconds, Positive, Seconds, Section
+from syncbridge.config.section import (
+    BaseUrl,
+    Code2,
+    NonNegativeSeconds,
+    PerSecond,
+    Positive,
+    Seconds,
+    Section,
+    Switch,
+    Whole,
+)
 from syncbridge.domain.backend import FulfilmentStatus
 
 STATUS_MAP: dict[str, FulfilmentStatus] = {
@@ -99,8 +109,8 @@ class ScendSettings(Section):
     """The contract's value; `limits.call_deadline_seconds` ends a call earlier if it is smaller."""
     rate_capacity: Positive = 120
     """Calls the full bucket allows at once [2.6]. Only the first guess: answers' headers teach better."""
-    rate_per_second: Annotated[float, Field(gt=0)] = 2
-    page_limit: Annotated[int, Field(ge=1, le=250)] = 100
+    rate_per_second: PerSecond = 2
+    page_limit: Annotated[Whole, Field(ge=1, le=250)] = 100
     sku_pattern: str = r"^[A-Z0-9](?:[A-Z0-9_-]{0,30}[A-Z0-9])?$"
     sku_max_length: Positive = 32
     reference_pattern: str = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,49}$"
@@ -112,7 +122,7 @@ class ScendSettings(Section):
     content_required: ContentRequired = ContentRequired()
     customs: CustomsSettings | None = None
     """None where nothing is sold outside GB: such an order is then an exception before it is sent."""
-    allow_partial_despatch: bool = True
+    allow_partial_despatch: Switch = True
     cancel_cutoff_status: str = "PICKED"
     """From this status on nothing is cancelled any more, even where Scend itself still would [2.11]."""
     status_map: dict[str, FulfilmentStatus] = {}

@@ -7,7 +7,18 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator
 
 from syncbridge.config.countries import known_country
-from syncbridge.config.section import BaseUrl, CurrencyCode, NonNegativeSeconds, Positive, Seconds, Section
+from syncbridge.config.section import (
+    LONGEST_DAYS,
+    BaseUrl,
+    CurrencyCode,
+    NonNegativeSeconds,
+    Positive,
+    Real,
+    Seconds,
+    Section,
+    Switch,
+    Whole,
+)
 
 
 class ShopSettings(Section):
@@ -16,7 +27,7 @@ class ShopSettings(Section):
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{2}$")]
     country: Annotated[str, AfterValidator(known_country)]
     currencies: Annotated[tuple[CurrencyCode, ...], Field(min_length=1)]
-    default: bool = False
+    default: Switch = False
     """The shop of a message that names none. With a single shop it is that one, whatever is written here."""
 
     def serves(self, currency: str) -> bool:
@@ -32,7 +43,7 @@ class ScayleSettings(Section):
     company_id: Positive | None = None
     """Sent as X-Company-Id; needed once the tenant has more than one company (SCAYLE contract 1, documented)."""
     shops: Annotated[tuple[ShopSettings, ...], Field(min_length=1)]
-    order_reading: bool = True
+    order_reading: Switch = True
     """False only for a tenant that does not let us read orders: we then run degraded and say so."""
     poll_grace_seconds: NonNegativeSeconds = 180
     """A confirmed order is left to its delegation this long before the poll takes it in. Chosen: three times the
@@ -53,13 +64,13 @@ class ScayleSettings(Section):
     cancellation_silence_seconds: NonNegativeSeconds = 900
     """When SCAYLE has not asked for so long after a cancellation succeeded, it is looked whether it knows; if not, the
     merchant cancels. Chosen; SCAYLE documents no schedule of its repeats."""
-    tombstone_days: Annotated[float, Field(gt=2)] = 7
+    tombstone_days: Annotated[Real, Field(gt=2, le=LONGEST_DAYS)] = 7
     """How long a cancellation of an order that never came is remembered. Must outlast the 46 hours of delegation's
     repeats (SCAYLE contract 5.1, documented)."""
     stock_bulk_from: Positive = 200
     """So many stock writes at once go as one bulk request instead of one call each. Chosen: below it single calls are
     quicker, and each is answered with what SCAYLE holds now."""
-    stock_bulk_chunk: Annotated[int, Field(ge=1, le=1_000)] = 100
+    stock_bulk_chunk: Annotated[Whole, Field(ge=1, le=1_000)] = 100
     """Writes per bulk request. Where one of them fails, all are handed over again in small requests: a bad SKU costs as many
     writes as its request has. Chosen; SCAYLE documents no limit for stock (contract 11)."""
     connect_timeout_seconds: Seconds = 3

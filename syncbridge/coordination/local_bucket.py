@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from syncbridge.coordination.quota_shape import Shape
-from syncbridge.ports import Lane
+from syncbridge.ports.quota import Lane
 
 LOCAL_SHARE = 0.1
 """Chosen: a tenth of the last known rate per process, so that up to ten processes together stay within the quota."""

@@ -17,7 +17,7 @@ from syncbridge.coordination.quota_shape import Shape, shape_of
 from syncbridge.coordination.redis_connection import RedisConnection, RedisUnreachable
 from syncbridge.coordination.redis_script import Script
 from syncbridge.domain.errors import Busy
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncbridge.ports import QuotaReading
+from syncbridge.ports.quota import QuotaReading
 
 SPREAD_SECONDS = 1.0
 """Guessed: by how much two calls that passed together may arrive apart. Headers correct what a worse network does."""

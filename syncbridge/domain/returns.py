@@ -73,6 +73,11 @@ class Decision(StrEnum):
     NOTHING_DUE = "nothing_due"
 
 
+def is_undecided(state: ReceiptState, decision: str) -> bool:
+    """Say whether a person may decide about a receipt: its money is theirs to say, or it belongs to no unit by itself (yet)."""
+    return decision == Decision.ASK or state in (ReceiptState.HELD, ReceiptState.WAITING)
+
+
 REFUNDING = (Decision.RESTOCK, Decision.WRITE_OFF)
 
 ANY = "*"

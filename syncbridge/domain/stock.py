@@ -131,20 +131,20 @@ def stamp_for(
 
 @dataclass(frozen=True)
 class MassChange:
-    """Thresholds beyond which a run is held until a person has looked. Shares are of the SKUs that are published."""
+    """Thresholds beyond which a run is held until a person has looked. Shares are of the SKUs that are on sale."""
 
     zeroed_share: Decimal = Decimal("0.2")
     zeroed_least: int = 50
     moved_share: Decimal = Decimal("0.5")
     moved_least: int = 5_000
 
-    def too_much(self, published: int, zeroed: int, units_before: int, units_moved: int) -> str:
+    def too_much(self, on_sale: int, zeroed: int, units_before: int, units_moved: int) -> str:
         """Return why a run must be held, or an empty text.
 
-        `published` and `zeroed` count SKUs, the other two count units over all of them.
+        `on_sale` and `zeroed` count SKUs, the other two count units over all of them.
         """
-        if zeroed >= self.zeroed_least and zeroed > self.zeroed_share * published:
-            return f"{zeroed} of {published} SKUs would go to zero"
+        if zeroed >= self.zeroed_least and zeroed > self.zeroed_share * on_sale:
+            return f"{zeroed} of {on_sale} SKUs on sale would go to zero"
         if units_moved >= self.moved_least and units_moved > self.moved_share * max(1, units_before):
             return f"{units_moved} units would move, of {units_before} on sale"
         return ""

@@ -19,8 +19,8 @@ from syncbridge.ledger import asking
 from syncbridge.ledger.asking import Asked
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception, open_subjects
-from syncbridge.ledger.orders import lock_orders_of
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ledger.order_locks import lock_orders_of
+from syncbridge.ports.backend import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +36,8 @@ ASKED_LATELY = timedelta(seconds=15)
 FAILURES_IN_A_ROW = 3
 """After so many orders in a row that cannot be read the back end counts as away. Chosen."""
 WATCHED_FOR = timedelta(days=2)
-"""How long an order is asked about after it was withdrawn. Chosen: longer than a vendor's worst day; despatches of it
-are recognised for ever."""
+"""How long an order is asked about after it was withdrawn, or that it is finished and was not looked at once more. Chosen:
+longer than a vendor's worst day; despatches of it are recognised for ever."""
 
 
 def ask(
@@ -77,8 +77,9 @@ def _ask(context: Context, backend: FulfilmentBackend, store: Store, seconds: fl
         at = context.now()
         with context.ledger.reading() as connection:
             parts = asking.to_ask(
-                connection, backend.account, before=before, watched_since=at - WATCHED_FOR, limit=batch
-            )
+                connection, backend.account, before=before, watched_since=at - WATCHED_FOR,
+                settled_by=at - _settles_in(backend), limit=batch,
+            )  # fmt: skip
         if not parts:
             break
         try:
@@ -99,6 +100,12 @@ def _ask(context: Context, backend: FulfilmentBackend, store: Store, seconds: fl
     return found
 
 
+def _settles_in(backend: FulfilmentBackend) -> timedelta:
+    """Return after how long a request of ours can make nothing more there that a look-up does not show."""
+    timing = backend.timing
+    return timing.lookup_lag + max(timing.landing, timing.import_timeout or timing.landing)
+
+
 def _vanished(
     connection: Connection,
     backend: FulfilmentBackend,
@@ -115,7 +122,9 @@ def _vanished(
         if part.reference in found:
             if subject in told:
                 close_exceptions(connection, subject, VANISHED, at=at, resolution="the back end shows it again")
-        elif part.acknowledged_at is not None and at - part.acknowledged_at >= lag and subject not in told:
+        elif part.finished or subject in told:
+            continue
+        elif part.acknowledged_at is not None and at - part.acknowledged_at >= lag:
             open_exception(
                 connection,
                 VANISHED,

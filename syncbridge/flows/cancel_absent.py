@@ -14,8 +14,8 @@ from syncbridge.domain.errors import NotFound
 from syncbridge.domain.orders import DelegatedUnit, ShopOrder, ShopUnit, ShopUnitState
 from syncbridge.domain.states import CancellationState
 from syncbridge.flows.context import Context
-from syncbridge.flows.intake import Sighting, take_in
-from syncbridge.ledger import cancellations, history, orders
+from syncbridge.flows.order_birth import Sighting, take_in
+from syncbridge.ledger import cancellations, history, order_locks, order_parts, orders
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 
@@ -88,11 +88,11 @@ def _by_another_name(
         connection = work.connection
         if not orders.is_known(connection, order.order_id):
             return None
-        orders.lock_order(connection, order.order_id)
+        order_locks.lock_order(connection, order.order_id)
         orders.note_reading(connection, order, at)
-        parts = orders.parts_of_order(connection, order.order_id)
+        parts = order_parts.parts_of_order(connection, order.order_id)
         concerned = [part.id for part in parts if cancellation.concerns(part.merchant, part.warehouse)]
-        orders.want_cancelled(connection, concerned, at)
+        order_parts.want_cancelled(connection, concerned, at)
         _clear(connection, cancellation, at)
         current = cancellations.by_id(connection, cancellation.id, lock=True)
         new = replace(current, order_id=order.order_id)
@@ -115,7 +115,7 @@ def _in_back_end(
     }
     with context.ledger.reading() as connection:
         # What other warehouses of this merchant hold, or what was withdrawn, is none of this question.
-        ours = {part.reference for part in orders.parts_of_order(connection, order.order_id)}
+        ours = {part.reference for part in order_parts.parts_of_order(connection, order.order_id)}
     found = backend.find_orders(sorted(references - ours))
     return any(one.status is not FulfilmentStatus.CANCELLED for one in found.values())
 
@@ -128,7 +128,7 @@ def _store(
         connection = work.connection
         cancellations.serialise(connection, f"order:{order.order_id}", f"key:{cancellation.reference_key}")
         _clear(connection, cancellation, at)
-        parts = orders.parts_of_order(connection, order.order_id)
+        parts = order_parts.parts_of_order(connection, order.order_id)
         current = cancellations.by_id(connection, cancellation.id, lock=True)
         known = any(current.concerns(part.merchant, part.warehouse) for part in parts)
         if known or not current.state.is_open:

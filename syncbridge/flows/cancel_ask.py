@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from syncbridge.domain.backend import BackendOrder, CancelLine, CancelState, CancelWish, FulfilmentStatus
 from syncbridge.domain.cancellation import Source
-from syncbridge.domain.errors import VendorError
+from syncbridge.domain.errors import Busy, VendorError
 from syncbridge.flows import cancelling, status_pull
 from syncbridge.flows.cancel_concern import Concern, concern
 from syncbridge.flows.context import Context
@@ -24,16 +24,18 @@ from syncbridge.flows.write import (
     Trouble,
     Unwanted,
 )
-from syncbridge.ledger import cancellations, orders
+from syncbridge.ledger import cancel_writes, cancellations, order_parts, ordered_units, part_lines
+from syncbridge.ledger.claims import Claim
 from syncbridge.ledger.engine import Connection, DatabaseAway
 from syncbridge.ledger.exceptions import close_exceptions
-from syncbridge.ledger.orders import Part
-from syncbridge.ledger.transmissions import Claim
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ledger.order_parts import Part
+from syncbridge.ports.backend import FulfilmentBackend
 
 KIND = cancelling.KIND
 BATCH = 100
 """How many undecided cancellations one run looks at. Chosen: those longest untouched come first, so all have a turn."""
+LINES_MOVE = timedelta(seconds=5)
+"""How long units of a line wait where others of the same order are being taken out. Chosen: an answer later."""
 
 
 class OrderCancelWrite:
@@ -102,7 +104,15 @@ class OrderCancelWrite:
                 {"reference": part.reference, "back_end": claim.target},
             )
         whole = about is None or about.whole
-        lines = () if whole or about is None else self._lines(about, order)
+        lines: tuple[CancelLine, ...] = ()
+        if about is not None and not about.whole:
+            # Read again under the order's lock: another cancellation may have taken units of a line since the look.
+            order = self._backend.find_orders([part.reference]).get(part.reference)
+            with self._context.ledger.reading() as connection:
+                under_way = cancel_writes.is_under_way(connection, part.id, KIND, but=claim.id)
+            lines = self._lines(about, order)
+            if under_way or order is None or not lines:
+                raise Busy("its lines move: another cancellation of this order is under way", after=LINES_MOVE)
         wish = CancelWish(part.reference, backend_id, self._reason(claim), lines, whole=whole)
         return Prepared(self._backend.compose_cancel(wish))
 
@@ -118,7 +128,7 @@ class OrderCancelWrite:
             status = self._answered[1]
         number = _cancellation_id(claim)
         if status is not None and number is not None:
-            part = orders.part_of(connection, _part_id(claim))
+            part = order_parts.part_of(connection, claim.part_id)
             cancelling.note_refused(self._context, connection, number, part, status, at)
 
     def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
@@ -142,7 +152,7 @@ class OrderCancelWrite:
         assert isinstance(order, BackendOrder)
         status_pull.note(self._context, connection, claim.target, order, at)
         # The feed may have been quicker with this very version.
-        cancelling.hear(self._context, connection, orders.part_of(connection, _part_id(claim)), order, at)
+        cancelling.hear(self._context, connection, order_parts.part_of(connection, claim.part_id), order, at)
 
     def subject(self, claim: Claim) -> str:
         return f"{KIND}:{claim.key}"
@@ -155,7 +165,7 @@ class OrderCancelWrite:
 
     def _part(self, claim: Claim) -> Part:
         with self._context.ledger.reading() as connection:
-            return orders.part_of(connection, _part_id(claim))
+            return order_parts.part_of(connection, claim.part_id)
 
     def _about(self, claim: Claim) -> tuple[Source | None, Concern | None]:
         """Return who asked, and what the cancellation means for the order as the ledger has it now."""
@@ -163,8 +173,8 @@ class OrderCancelWrite:
         if number is None:
             return None, None
         with self._context.ledger.reading() as connection:
-            part = orders.part_of(connection, _part_id(claim))
-            places = orders.units_of_order(connection, claim.order_id)
+            part = order_parts.part_of(connection, claim.part_id)
+            places = ordered_units.units_of_order(connection, claim.order_id)
             cancellation = cancellations.by_id(connection, number)
             return cancellation.source, concern(cancellation, part, places)
 
@@ -178,7 +188,7 @@ class OrderCancelWrite:
     def _lines(self, about: Concern, order: BackendOrder | None) -> tuple[CancelLine, ...]:
         """Return what is still to be taken out of each line, beyond what the back end shows as cancelled."""
         with self._context.ledger.reading() as connection:
-            known = orders.frozen_lines(connection, about.part.id)
+            known = part_lines.frozen_lines(connection, about.part.id)
         shown = {line.line_number: line.cancelled for line in order.lines} if order is not None else {}
         left = {line: target - shown.get(line, 0) for line, target in about.targets.items()}
         return tuple(
@@ -236,9 +246,3 @@ def go_on(context: Context, numbers: Sequence[int]) -> None:
 def _cancellation_id(claim: Claim) -> int | None:
     mark, _, number = claim.key.rpartition(":")[2].partition(".")
     return int(mark[1:]) if mark.startswith("w") and number else None
-
-
-def _part_id(claim: Claim) -> int:
-    if claim.fulfilment_order_id is None:
-        raise ValueError(f"transmission {claim.id} belongs to no fulfilment order")
-    return claim.fulfilment_order_id

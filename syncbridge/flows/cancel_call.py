@@ -18,12 +18,20 @@ from syncbridge.config.merchants import MerchantSettings
 from syncbridge.domain.cancellation import SUCCESSFUL, Cancellation
 from syncbridge.domain.errors import Busy, UnreadableMessage, VendorError
 from syncbridge.domain.states import CancellationState, SendState
-from syncbridge.flows import cancel_absent, cancel_ask, cancel_check, cancelling, intake, order_push
+from syncbridge.flows import cancel_absent, cancel_ask, cancel_check, cancelling, order_push
 from syncbridge.flows.cancel_meet import meet
 from syncbridge.flows.cancel_outcome import ask_again, write_key
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.ledger import cancellations, orders, transmissions
-from syncbridge.ports import CancellationCall
+from syncbridge.flows.refused_messages import keep_unreadable, record_refused
+from syncbridge.ledger import (
+    cancellations,
+    due_times,
+    order_locks,
+    order_parts,
+    transmission_reads,
+    transmissions,
+)
+from syncbridge.ports.shop import CancellationCall
 
 log = structlog.get_logger(__name__)
 
@@ -47,12 +55,12 @@ def receive(context: Context, merchant: str, raw: bytes, until: float) -> CallOu
     source = f"cancellation:{merchant}"
     settings = context.merchant(merchant)
     if settings is None:
-        intake.record_refused(context, source, raw, "unknown merchant", kind="unknown_merchant")
+        record_refused(context, source, raw, "unknown merchant", kind="unknown_merchant")
         return _refusal(404, "MERCHANT_UNKNOWN", f"Merchant {merchant} is not configured here.", "merchant")
     try:
         call = context.shop.parse_cancellation_call(raw, merchant)
     except UnreadableMessage as error:
-        intake.keep_unreadable(context, source, raw, error)
+        keep_unreadable(context, source, raw, error)
         return _refusal(400, "CANCELLATION_UNREADABLE", str(error), error.field)
     except (VendorError, Busy) as error:
         log.warning("cancellation_undecided", reason=str(error))
@@ -109,23 +117,23 @@ def _step(
     return cancellation, _soon(context, cancellation, until)
 
 
-def _parts(context: Context, cancellation: Cancellation) -> list[orders.Part]:
+def _parts(context: Context, cancellation: Cancellation) -> list[order_parts.Part]:
     if cancellation.order_id is None:
         return []
     with context.ledger.reading() as connection:
-        found = orders.parts_of_order(connection, cancellation.order_id)
+        found = order_parts.parts_of_order(connection, cancellation.order_id)
     return [part for part in found if cancellation.concerns(part.merchant, part.warehouse)]
 
 
-def _resolve(context: Context, parts: Sequence[orders.Part]) -> None:
+def _resolve(context: Context, parts: Sequence[order_parts.Part]) -> None:
     """Look up what was sent and not answered: whether it is there decides what is to be done."""
     unknown = [part for part in parts if part.state is SendState.SENT]
     if not unknown:
         return
     with context.ledger.work(durable=False) as work:
-        orders.lock_order(work.connection, unknown[0].order_id)
+        order_locks.lock_order(work.connection, unknown[0].order_id)
         for part in unknown:
-            transmissions.look_up_soon(work.connection, part.id, at=context.now())
+            due_times.look_up_soon(work.connection, part.id, at=context.now())
         work.commit()
     for account in sorted({part.account for part in unknown}):
         order_push.run(context, account, unknown[0].order_id)
@@ -142,7 +150,7 @@ def _soon(context: Context, cancellation: Cancellation, until: float) -> bool:
     """Say whether something about the order is due before the time is up; a busy vendor is not waited for."""
     assert cancellation.order_id is not None
     with context.ledger.reading() as connection:
-        due = transmissions.next_due(connection, cancellation.order_id, ("order", cancelling.KIND))
+        due = due_times.next_due(connection, cancellation.order_id, ("order", cancelling.KIND))
     return due is not None and (due - context.now()).total_seconds() < until - time.monotonic()
 
 
@@ -157,7 +165,7 @@ def _reconsider(context: Context, cancellation: Cancellation) -> Cancellation:
         return cancellation
     with context.ledger.work() as work:
         if cancellation.order_id is not None:
-            orders.lock_order(work.connection, cancellation.order_id)
+            order_locks.lock_order(work.connection, cancellation.order_id)
         current = cancellations.by_id(work.connection, cancellation.id, lock=True)
         if current.state in (CancellationState.REFUSED, CancellationState.MIXED):
             current = ask_again(work.connection, current, context.now())
@@ -183,13 +191,13 @@ def _answer(context: Context, call: CancellationCall, cancellation: Cancellation
     at = context.now()
     with context.ledger.work() as work:
         if cancellation.order_id is not None:
-            orders.lock_order(work.connection, cancellation.order_id)
+            order_locks.lock_order(work.connection, cancellation.order_id)
         answer = SUCCESSFUL if successful else "refused"
         cancellations.note_answer(work.connection, cancellation.id, answer, at)
         if successful and not context.configuration.scayle.order_reading:
             # Nobody can look whether SCAYLE took it; to tell it once more would be to tell it twice.
             for outcome in cancellation.outcomes:
-                write = transmissions.id_of(
+                write = transmission_reads.id_of(
                     work.connection, SHOP, "cancellation", write_key(cancellation, outcome.part)
                 )
                 if write is not None:

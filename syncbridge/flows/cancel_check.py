@@ -11,9 +11,9 @@ from syncbridge.flows import cancelling, status_pull
 from syncbridge.flows.cancel_concern import concern
 from syncbridge.flows.cancel_outcome import settle_part
 from syncbridge.flows.context import Context
-from syncbridge.ledger import cancellations, orders
-from syncbridge.ledger.orders import Part
-from syncbridge.ports import Capability
+from syncbridge.ledger import backend_readings, cancellations, order_locks, order_parts, ordered_units
+from syncbridge.ledger.order_parts import Part
+from syncbridge.ports.backend import Capability
 
 
 def check(context: Context, cancellation: Cancellation) -> Cancellation:
@@ -35,15 +35,15 @@ def check(context: Context, cancellation: Cancellation) -> Cancellation:
     at = context.now()
     with context.ledger.work() as work:
         if parts:
-            orders.lock_order(work.connection, parts[0].order_id)
+            order_locks.lock_order(work.connection, parts[0].order_id)
         current = cancellations.by_id(work.connection, cancellation.id, lock=True)
-        now = orders.parts_of_order(work.connection, current.order_id) if current.order_id is not None else []
+        now = order_parts.parts_of_order(work.connection, current.order_id) if current.order_id is not None else []
         concerned = [part.id for part in now if current.concerns(part.merchant, part.warehouse)]
         if not current.state.is_open or current.tries or concerned != [part.id for part in parts]:
             # Decided by somebody else, or a part came in while we looked: it is looked at again.
             return current
         if too_late:
-            places = orders.units_of_order(work.connection, parts[0].order_id)
+            places = ordered_units.units_of_order(work.connection, parts[0].order_id)
             for part in parts:
                 about = concern(current, part, places)
                 current = settle_part(
@@ -51,7 +51,7 @@ def check(context: Context, cancellation: Cancellation) -> Cancellation:
                     about.units if about is not None else (), at, status=statuses[part.id],
                 )  # fmt: skip
         else:
-            places = orders.units_of_order(work.connection, parts[0].order_id) if parts else []
+            places = ordered_units.units_of_order(work.connection, parts[0].order_id) if parts else []
             about_parts = [concern(current, part, places) for part in parts]
             wished = {about.part.id: about.units for about in about_parts if about is not None}
             passed = replace(current.expecting({part: wished.get(part, ()) for part in concerned}), tries=1)
@@ -87,7 +87,7 @@ def listen(context: Context, cancellation: Cancellation) -> None:
         order = context.backend_named(part.account).find_orders([part.reference]).get(part.reference)
         if order is not None:
             with context.ledger.work() as work:
-                orders.lock_order(work.connection, part.order_id)
+                order_locks.lock_order(work.connection, part.order_id)
                 status_pull.note(context, work.connection, part.account, order, context.now())
                 cancelling.hear(context, work.connection, part, order, context.now())
                 work.commit()
@@ -97,7 +97,7 @@ def _parts(context: Context, cancellation: Cancellation) -> list[Part]:
     if cancellation.order_id is None:
         return []
     with context.ledger.reading() as connection:
-        found = orders.parts_of_order(connection, cancellation.order_id)
+        found = order_parts.parts_of_order(connection, cancellation.order_id)
     return [part for part in found if cancellation.concerns(part.merchant, part.warehouse)]
 
 
@@ -106,8 +106,8 @@ def _look(context: Context, part: Part) -> tuple[bool, str]:
     if part.state in (SendState.PENDING, SendState.WITHDRAWN):
         return True, part.state.value
     with context.ledger.reading() as connection:
-        status = orders.raw_status_of(connection, part.id)
-        left = orders.despatched_units(connection, part.id)
+        status = backend_readings.raw_status_of(connection, part.id)
+        left = ordered_units.despatched_units(connection, part.id)
     backend = context.backend_named(part.account)
     if left or backend.capabilities.cancel is Capability.OFF:
         return False, status

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from syncbridge.domain.cancellation import Cancellation, Source
 from syncbridge.domain.states import UnitState
-from syncbridge.ledger.orders import Part, UnitPlace
+from syncbridge.ledger.order_parts import Part
+from syncbridge.ledger.ordered_units import UnitPlace
 
 _GONE = (UnitState.CANCELLED, UnitState.UNFULFILLABLE)
 

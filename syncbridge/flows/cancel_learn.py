@@ -16,9 +16,18 @@ from syncbridge.domain.states import CancellationState
 from syncbridge.flows import cancel_ask
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.feed import defect
-from syncbridge.ledger import cancellations, history, late_cancellations, orders
+from syncbridge.ledger import (
+    cancel_writes,
+    cancellations,
+    due_times,
+    history,
+    late_cancellations,
+    order_locks,
+    order_parts,
+    ordered_units,
+)
 from syncbridge.ledger.engine import Connection, DatabaseAway
-from syncbridge.ledger.orders import Part
+from syncbridge.ledger.order_parts import Part
 
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
 
@@ -28,7 +37,7 @@ def run(context: Context, order_id: int | None = None) -> dict[str, int]:
     if order_id is None or not context.configuration.scayle.order_reading:
         return {"cancelled": 0}
     with context.ledger.reading() as connection:
-        waiting = orders.has_open_units(connection, order_id)
+        waiting = ordered_units.has_open_units(connection, order_id)
     if not waiting:
         # Every unit of a large order tells its own event, ours among them: one look is enough.
         return {"cancelled": 0}
@@ -45,7 +54,9 @@ def learn(context: Context, seen: Sequence[ShopOrder], source: Source) -> int:
     if not gone:
         return 0
     with context.ledger.reading() as connection:
-        found = orders.open_among(connection, gone)
+        found = ordered_units.open_among(connection, gone)
+        refused = cancel_writes.parked_closings(connection, gone)
+    _look_again(context, refused)
     for order_id, units in found.items():
         try:
             with context.ledger.work() as work:
@@ -63,20 +74,30 @@ def learn(context: Context, seen: Sequence[ShopOrder], source: Source) -> int:
     return sum(len(units) for units in found.values())
 
 
+def _look_again(context: Context, writes: Sequence[int]) -> None:
+    """Have a look at what SCAYLE refused to hear from us, now that it shows units of it as closed."""
+    if not writes:
+        return
+    with context.ledger.work() as work:
+        due_times.look_at_parked(work.connection, writes, at=context.now())
+        work.commit()
+    context.doorbell.ring("cancellation_push")
+
+
 def _learn_order(
     connection: Connection, order_id: int, units: Sequence[int], source: Source, at: datetime
 ) -> list[int]:
     """Note the units as cancelled; return the cancellations that are to be taken further."""
     learnt: list[int] = []
-    orders.lock_order(connection, order_id)
-    places = {one.order_item_id: one.fulfilment_order_id for one in orders.units_of_order(connection, order_id)}
-    parts = {part.id: part for part in orders.parts_of_order(connection, order_id)}
-    orders.want_cancelled(connection, sorted({places[unit] for unit in units}), at)
+    order_locks.lock_order(connection, order_id)
+    places = {one.order_item_id: one.fulfilment_order_id for one in ordered_units.units_of_order(connection, order_id)}
+    parts = {part.id: part for part in order_parts.parts_of_order(connection, order_id)}
+    order_parts.want_cancelled(connection, sorted({places[unit] for unit in units}), at)
     for part_id in sorted({places[unit] for unit in units}):
         mine = [unit for unit in units if places[unit] == part_id]
         cancellation = _widened(connection, parts[part_id], mine, source, at)
         # The shop has them cancelled, whatever the warehouse still does.
-        why = orders.cancel_units(connection, mine, at)
+        why = ordered_units.cancel_units(connection, mine, at)
         history.record(
             connection, order_id, SHOP, "units_cancelled", at=at, subject=parts[part_id].reference,
             units=mine, why=why, learnt_by=source.value,
@@ -118,7 +139,7 @@ def _widened(
 
 def note_left(connection: Connection, part: Part, units: Sequence[int], at: datetime) -> None:
     """Note units of which the shop's cancellation was learnt only when they had left: a return is announced for them."""
-    orders.want_cancelled(connection, [part.id], at)
+    order_parts.want_cancelled(connection, [part.id], at)
     cancellation = _widened(connection, part, units, Source.POLL, at)
     refused = cancellation.with_outcome(
         PartOutcome(part.id, CancellationState.REFUSED, "despatched", cancellation.units or ())

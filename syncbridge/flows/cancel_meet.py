@@ -11,10 +11,10 @@ from syncbridge.config.merchants import MerchantSettings
 from syncbridge.domain.cancellation import Cancellation, Source
 from syncbridge.domain.states import CancellationState
 from syncbridge.flows.context import Context
-from syncbridge.ledger import cancellations, inbox, orders
+from syncbridge.ledger import cancellations, inbox, order_locks, order_parts, orders
 from syncbridge.ledger.engine import Conflict, Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
-from syncbridge.ports import CancellationCall
+from syncbridge.ports.shop import CancellationCall
 
 _LONGEST_NAMES = 100
 
@@ -54,11 +54,11 @@ def _met(context: Context, merchant: MerchantSettings, call: CancellationCall, r
         order_id = known[0] if known else None
         earlier: list[Cancellation] = []
         if order_id is not None:
-            orders.lock_order(connection, order_id)
+            order_locks.lock_order(connection, order_id)
             earlier = [one for one in cancellations.of_order(connection, order_id) if one.source is Source.CALL]
-            parts = orders.parts_of_order(connection, order_id)
+            parts = order_parts.parts_of_order(connection, order_id)
             concerned = [part.id for part in parts if _in_scope(merchant.key, scope, part.merchant, part.warehouse)]
-            orders.want_cancelled(connection, concerned, at)
+            order_parts.want_cancelled(connection, concerned, at)
             inbox.settle(connection, received.id, "received", order_id)
         same = _same(earlier, merchant.key, scope)
         name = same.scope if same is not None else f"call:{order_id or key}:{merchant.key}:{_name(scope)}"

@@ -13,8 +13,8 @@ from syncbridge.flows import cancelling
 from syncbridge.flows.cancel_concern import Concern, concern
 from syncbridge.flows.cancel_outcome import ask_again
 from syncbridge.flows.context import Context
-from syncbridge.ledger import audit, cancellations, orders
-from syncbridge.ports import Capability
+from syncbridge.ledger import audit, cancellations, order_locks, order_parts, ordered_units
+from syncbridge.ports.backend import Capability
 
 _LONGEST_LIST = 200
 
@@ -62,16 +62,16 @@ def run(
     at = context.now()
     with context.ledger.work() as work:
         connection = work.connection
-        orders.lock_order(connection, order_id)
-        parts = orders.parts_of_order(connection, order_id)
-        places = orders.units_of_order(connection, order_id)
+        order_locks.lock_order(connection, order_id)
+        parts = order_parts.parts_of_order(connection, order_id)
+        places = ordered_units.units_of_order(connection, order_id)
         wish = _wish(order_id, merchant, units, reason, at)
         about = [one for part in parts if (one := concern(wish, part, places)) is not None]
         _check(order_id, merchant, units, parts, places, about)
         plans = tuple(_plan(context, one) for one in about if one.units)
         if dry_run:
             return Outcome(order_id, plans, None)
-        orders.want_cancelled(connection, [one.part.id for one in about if one.units], at)
+        order_parts.want_cancelled(connection, [one.part.id for one in about if one.units], at)
         cancellation, fresh = cancellations.meet(
             connection,
             scope=wish.scope,
@@ -147,8 +147,8 @@ def _check(
     order_id: int,
     merchant: str | None,
     units: Sequence[int],
-    parts: Sequence[orders.Part],
-    places: Sequence[orders.UnitPlace],
+    parts: Sequence[order_parts.Part],
+    places: Sequence[ordered_units.UnitPlace],
     about: Sequence[Concern],
 ) -> None:
     merchants = sorted({part.merchant for part in parts})

@@ -7,18 +7,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from syncbridge.domain.cancellation import Cancellation, PartOutcome, Source
-from syncbridge.domain.states import CancellationState
+from syncbridge.domain.states import CancellationState, UnitState
+from syncbridge.flows import cancel_by_hand
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.ledger import cancellations, coming_back, history, late_cancellations, orders, transmissions
+from syncbridge.ledger import (
+    cancellations,
+    coming_back,
+    history,
+    intents,
+    late_cancellations,
+    order_parts,
+    ordered_units,
+)
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
-from syncbridge.ledger.orders import Part
-from syncbridge.ports import Capability
+from syncbridge.ledger.order_parts import Part
+from syncbridge.ports.backend import Capability
 
 NOT_CANCELLED = ("cancellation_too_late", "cancellation_impossible")
 """What says that goods are sent although they were to be cancelled."""
-_OVER_WHEN_CANCELLED = (*NOT_CANCELLED, "cancellation_manual", "cancellation_partial", "order_quarantined")
-_OVER_WHEN_REFUSED = ("cancellation_manual", "cancellation_partial")
 
 
 def settle_part(
@@ -44,7 +51,7 @@ def settle_part(
     why = cancellations.store(connection, cancellation, new, at)
     subject = f"fulfilment:{part.reference}"
     if state is CancellationState.CANCELLED:
-        orders.cancel_units(connection, units, at)
+        ordered_units.cancel_units(connection, units, at)
         if cancellation.source is Source.OPERATOR:
             # Nobody waits for one answer about all of its parts.
             tell_shop(connection, new, at, at)
@@ -52,11 +59,14 @@ def settle_part(
             connection, part.order_id, part.account, "units_cancelled", at=at, subject=part.reference,
             units=list(units), asked_by=cancellation.source.value,
         )  # fmt: skip
-        close_exceptions(
-            connection, subject, *_OVER_WHEN_CANCELLED, at=at, resolution="it was cancelled before it left"
-        )
+        resolution = "it was cancelled before it left"
+        cancel_by_hand.bring_up_to_date(context, connection, part, at, resolution)
+        over = () if _leaves_all_the_same(connection, part) else NOT_CANCELLED
+        close_exceptions(connection, subject, *over, "order_quarantined", at=at, resolution=resolution)
+    elif state is CancellationState.MANUAL:
+        cancel_by_hand.bring_up_to_date(context, connection, part, at, "nothing is left to be taken out")
     elif state is CancellationState.REFUSED:
-        close_exceptions(connection, subject, *_OVER_WHEN_REFUSED, at=at, resolution="it is too late for that")
+        cancel_by_hand.bring_up_to_date(context, connection, part, at, "it is too late for that")
         _not_cancelled(context, connection, cancellation, part, units, status, at)
     if why:
         history.record(
@@ -65,6 +75,19 @@ def settle_part(
         )  # fmt: skip
         _decided(context, connection, new, at)
     return new
+
+
+def _leaves_all_the_same(connection: Connection, part: Part) -> bool:
+    """Say whether units of a part that somebody was refused to cancel have not been kept from leaving by anybody else."""
+    refused = {
+        unit
+        for cancellation in cancellations.of_order(connection, part.order_id)
+        if (known := cancellation.outcome(part.id)) is not None and known.state is CancellationState.REFUSED
+        for unit in known.units
+    }
+    gone = (UnitState.CANCELLED, UnitState.UNFULFILLABLE)
+    places = ordered_units.units_of_order(connection, part.order_id) if refused else []
+    return any(one.order_item_id in refused and one.state not in gone for one in places)
 
 
 def _not_cancelled(
@@ -116,7 +139,7 @@ def _decided(context: Context, connection: Connection, cancellation: Cancellatio
         tell_shop(connection, cancellation, at, at + wait)
     elif cancellation.state is CancellationState.MIXED:
         tell_shop(connection, cancellation, at, at)
-        parts = {part.id: part.reference for part in orders.parts_of_order(connection, cancellation.order_id)}
+        parts = {part.id: part.reference for part in order_parts.parts_of_order(connection, cancellation.order_id)}
         open_exception(
             connection,
             "cancellation_mixed",
@@ -149,7 +172,7 @@ def tell_shop(connection: Connection, cancellation: Cancellation, at: datetime, 
     for outcome in cancellation.outcomes:
         if outcome.state is not CancellationState.CANCELLED or not outcome.units:
             continue
-        write = transmissions.add_once(
+        write = intents.add_once(
             connection,
             kind="cancellation",
             target=SHOP,
@@ -160,7 +183,7 @@ def tell_shop(connection: Connection, cancellation: Cancellation, at: datetime, 
             due_at=due_at,
         )
         if write is not None:
-            orders.close_units(connection, outcome.units, write, at)
+            ordered_units.close_units(connection, outcome.units, write, at)
 
 
 def ask_again(connection: Connection, cancellation: Cancellation, at: datetime) -> Cancellation:

@@ -11,6 +11,7 @@ from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.outward import run_writes
 from syncbridge.flows.shop_write import ShopWrite
 from syncbridge.flows.write import (
+    RENEWED,
     Prepared,
     Renewed,
     Sighting,
@@ -18,10 +19,10 @@ from syncbridge.flows.write import (
     Trouble,
     Unwanted,
 )
-from syncbridge.ledger import history, orders
+from syncbridge.ledger import history, order_parts, ordered_units, orders
+from syncbridge.ledger.claims import Claim
 from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.transmissions import Claim
-from syncbridge.ports import UnitCancellation
+from syncbridge.ports.shop import UnitCancellation
 
 KIND = "cancellation"
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
@@ -54,7 +55,7 @@ class CancellationWrite(ShopWrite):
 
     def prepare(self, claim: Claim) -> Prepared | Trouble | Unwanted:
         # SCAYLE takes a cancellation whole or not at all: what it closed by itself is left out.
-        closed = self._closed_already.pop(claim.id, frozenset())
+        closed = self._closed_already.get(claim.id, frozenset())
         units = tuple(unit for unit in self._units(claim) if unit not in closed)
         if not units:
             return Unwanted("no unit is left to close")
@@ -62,7 +63,7 @@ class CancellationWrite(ShopWrite):
             raise ValueError(f"transmission {claim.id} belongs to no fulfilment order")
         with self._context.ledger.reading() as connection:
             shop, country = orders.shop_of(connection, claim.order_id)
-            merchant = orders.part_of(connection, claim.fulfilment_order_id).merchant
+            merchant = order_parts.part_of(connection, claim.fulfilment_order_id).merchant
         return Prepared(
             self._context.shop.compose_cancellation(
                 UnitCancellation(claim.order_id, shop, country, merchant, units)
@@ -70,8 +71,8 @@ class CancellationWrite(ShopWrite):
         )
 
     def renew(self, claim: Claim) -> Unwanted | Renewed | None:
-        """What the warehouse gave up stays given up."""
-        return None
+        """What the warehouse gave up stays given up; a unit that SCAYLE closed meanwhile would spoil the whole call."""
+        return RENEWED if self._closed_already.get(claim.id) else None
 
     def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
         """There was nothing to close."""
@@ -95,7 +96,7 @@ class CancellationWrite(ShopWrite):
 
     def _units(self, claim: Claim) -> tuple[int, ...]:
         with self._context.ledger.reading() as connection:
-            return orders.units_closed_by(connection, claim.id)
+            return ordered_units.units_closed_by(connection, claim.id)
 
 
 def run(context: Context, order_id: int | None = None) -> Summary:

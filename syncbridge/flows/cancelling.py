@@ -15,11 +15,21 @@ from syncbridge.domain.states import CancellationState, SendState
 from syncbridge.flows.cancel_concern import Concern, concern
 from syncbridge.flows.cancel_outcome import settle_part, tell_shop
 from syncbridge.flows.context import Context
-from syncbridge.ledger import cancellations, orders, transmissions
+from syncbridge.ledger import (
+    backend_readings,
+    cancellations,
+    due_times,
+    intents,
+    order_locks,
+    order_parts,
+    ordered_units,
+    transmission_reads,
+    transmissions,
+)
 from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.exceptions import close_exceptions, open_exception
-from syncbridge.ledger.orders import Part
-from syncbridge.ports import Capability
+from syncbridge.ledger.exceptions import close_exceptions
+from syncbridge.ledger.order_parts import Part
+from syncbridge.ports.backend import Capability
 
 KIND = "order_cancel"
 # Troubles of an order that are over once nothing of it is to be sent any more.
@@ -34,11 +44,11 @@ def advance(context: Context, connection: Connection, cancellation_id: int, at: 
     seen = cancellations.by_id(connection, cancellation_id)
     if seen.order_id is None or not seen.state.is_open or not seen.tries:
         return seen
-    orders.lock_order(connection, seen.order_id)
-    places = orders.units_of_order(connection, seen.order_id)
+    order_locks.lock_order(connection, seen.order_id)
+    places = ordered_units.units_of_order(connection, seen.order_id)
     decided = []
     spent = False
-    for part in orders.parts_of_order(connection, seen.order_id):
+    for part in order_parts.parts_of_order(connection, seen.order_id):
         about = concern(seen, part, places)
         known = seen.outcome(part.id)
         if about is None or (known is not None and known.state is not CancellationState.ASKED):
@@ -46,7 +56,7 @@ def advance(context: Context, connection: Connection, cancellation_id: int, at: 
         state = _step(context, connection, seen, about, at)
         if state is not None:
             decided.append((about, state))
-        spent = spent or (state is None and transmissions.is_final(connection, part.account, KIND, _write_key(seen, part)))
+        spent = spent or (state is None and transmission_reads.is_final(connection, part.account, KIND, _write_key(seen, part)))
     cancellation = cancellations.by_id(connection, cancellation_id, lock=True)
     for about, state in decided:
         if cancellation.state.is_open:
@@ -78,7 +88,7 @@ def _step(
             again = transmissions.compose_anew(connection, part.id, at=at)
             return CancellationState.CANCELLED if again else None
         case SendState.SENT:
-            transmissions.look_up_soon(connection, part.id, at=at)
+            due_times.look_up_soon(connection, part.id, at=at)
             return None
     if not about.units:
         return CancellationState.REFUSED if about.despatched else CancellationState.CANCELLED
@@ -86,12 +96,10 @@ def _step(
     if capabilities.cancel is Capability.OFF or (about.despatched and cancellation.source is Source.CALL):
         return CancellationState.REFUSED
     if capabilities.cancel is Capability.MANUAL:
-        _for_a_person(connection, "cancellation_manual", "to be cancelled there by hand", cancellation, about, at)
         return CancellationState.MANUAL
     if not about.whole and not capabilities.cancel_lines:
-        _for_a_person(connection, "cancellation_partial", "units to be taken out by hand", cancellation, about, at)
         return CancellationState.MANUAL
-    transmissions.add_once(
+    intents.add_once(
         connection,
         kind=KIND,
         target=part.account,
@@ -110,7 +118,7 @@ def _write_key(cancellation: Cancellation, part: Part) -> str:
 
 def withdraw(connection: Connection, part: Part, at: datetime) -> CancellationState | None:
     """Take an order back from which nothing ever left; None when an attempt may have left by now."""
-    write = transmissions.order_write(connection, part.id)
+    write = transmission_reads.order_write(connection, part.id)
     if not transmissions.withdraw_unsent(connection, write, at=at, reason="cancelled before it was sent"):
         return None
     close_exceptions(
@@ -119,43 +127,9 @@ def withdraw(connection: Connection, part: Part, at: datetime) -> CancellationSt
     return CancellationState.CANCELLED
 
 
-def _for_a_person(
-    connection: Connection, kind: str, cause: str, cancellation: Cancellation, about: Concern, at: datetime
-) -> None:
-    """Ask a person to do what the back end does not let us do, with everything that they need to say there."""
-    part = about.part
-    lines = orders.frozen_lines(connection, part.id)
-    held = orders.units_of_order(connection, part.order_id)
-    goods: dict[int, list[int]] = {}
-    for unit in held:
-        if unit.order_item_id in about.units and unit.line_number is not None:
-            goods.setdefault(unit.line_number, []).append(unit.order_item_id)
-    open_exception(
-        connection,
-        kind,
-        f"fulfilment:{part.reference}",
-        at=at,
-        cause=f"{part.account}: {cause}",
-        evidence={
-            "reference": part.reference,
-            "back_end": part.account,
-            "backend_id": part.backend_id or "",
-            "whole_order": about.whole,
-            "take_out": [
-                {"line": line, "sku": lines.get(line, ("", 0))[0], "quantity": len(units), "units": units}
-                for line, units in sorted(goods.items())
-            ],
-            # What an operator wrote may name the shopper: it is in the audit, and not for alerts.
-            "reason": "" if cancellation.source is Source.OPERATOR else cancellation.reason,
-            "asked_by": cancellation.source.value,
-        },
-        order_id=part.order_id,
-    )
-
-
 def _refusing(connection: Connection, about: Concern) -> str:
     """Return the state that refuses a cancellation; of what has left, the feed of statuses may not have told yet."""
-    return "despatched" if about.despatched else orders.raw_status_of(connection, about.part.id)
+    return "despatched" if about.despatched else backend_readings.raw_status_of(connection, about.part.id)
 
 
 def hear(context: Context, connection: Connection, part: Part, order: BackendOrder, at: datetime) -> None:
@@ -163,8 +137,9 @@ def hear(context: Context, connection: Connection, part: Part, order: BackendOrd
     waiting = cancellations.open_for_order(connection, part.order_id)
     if not waiting:
         return
-    places = orders.units_of_order(connection, part.order_id)
     for cancellation in waiting:
+        # Read anew for each: what the one before took of a line is not there for the next one.
+        places = ordered_units.units_of_order(connection, part.order_id)
         about = concern(cancellation, part, places)
         known = cancellation.outcome(part.id)
         if about is None or not cancellation.tries or (known is not None and not known.state.is_open):
@@ -208,7 +183,7 @@ def note_refused(
     known = cancellation.outcome(part.id)
     if not cancellation.state.is_open or (known is not None and not known.state.is_open):
         return
-    about = concern(cancellation, part, orders.units_of_order(connection, part.order_id))
+    about = concern(cancellation, part, ordered_units.units_of_order(connection, part.order_id))
     units = about.units if about is not None else ()
     settle_part(context, connection, cancellation, part, CancellationState.REFUSED, units, at, status=status)
 
@@ -216,8 +191,8 @@ def note_refused(
 def unwanted(connection: Connection, part_ids: Iterable[int]) -> frozenset[int]:
     """Return which of these parts, none of which the back end has, nobody wants sent any more."""
     found = set()
-    for part in orders.flagged_parts(connection, list(part_ids)):
-        places = orders.units_of_order(connection, part.order_id)
+    for part in order_parts.flagged_parts(connection, list(part_ids)):
+        places = ordered_units.units_of_order(connection, part.order_id)
         for cancellation in cancellations.of_order(connection, part.order_id):
             about = concern(cancellation, part, places)
             wished = cancellation.tries and cancellation.state is not CancellationState.REFUSED
@@ -228,9 +203,8 @@ def unwanted(connection: Connection, part_ids: Iterable[int]) -> frozenset[int]:
 
 def note_absent(context: Context, connection: Connection, part: Part, at: datetime) -> None:
     """An order was withdrawn because the back end has nothing of it: whoever wanted it cancelled has that now."""
-    places = orders.units_of_order(connection, part.order_id)
     for cancellation in cancellations.open_for_order(connection, part.order_id):
-        about = concern(cancellation, part, places)
+        about = concern(cancellation, part, ordered_units.units_of_order(connection, part.order_id))
         if about is not None and cancellation.tries:
             settle_part(
                 context, connection, cancellation, part, CancellationState.CANCELLED, about.units, at
@@ -243,9 +217,12 @@ def meet_new_parts(
     """Withdraw parts that were just taken in although their cancellation was asked before they came.
 
     What SCAYLE was told to be cancelled, or asked about before we met it, is never sent. A cancellation that is being
-    decided just now takes its new part along.
+    decided just now takes its new part along; what an operator cancelled whole, whatever came of it then, does so too.
     """
     for found in cancellations.awaiting(connection, order_id, reference_key, at):
+        if found.source is Source.OPERATOR:
+            _cancel_too(context, connection, found, at)
+            continue
         cancellation = found
         early = found.order_id is None or found.state is CancellationState.CANCELLED
         if found.order_id is None:
@@ -253,17 +230,17 @@ def meet_new_parts(
             cancellations.store(connection, found, cancellation, at)
         parts = [
             part
-            for part in orders.parts_of_order(connection, order_id)
+            for part in order_parts.parts_of_order(connection, order_id)
             if part.state is SendState.PENDING and cancellation.concerns(part.merchant, part.warehouse)
         ]
-        orders.want_cancelled(connection, [part.id for part in parts], at)
+        order_parts.want_cancelled(connection, [part.id for part in parts], at)
         if parts and not early and cancellation.tries:
-            places = orders.units_of_order(connection, order_id)
+            places = ordered_units.units_of_order(connection, order_id)
             abouts = [concern(cancellation, part, places) for part in parts]
             waiting = cancellation.expecting({about.part.id: about.units for about in abouts if about is not None})
             cancellations.store(connection, cancellation, waiting, at)
             cancellation = waiting
-        places = orders.units_of_order(connection, order_id)
+        places = ordered_units.units_of_order(connection, order_id)
         for part in parts if early else ():
             about = concern(cancellation, part, places)
             if about is not None and about.whole and withdraw(connection, part, at) is not None:
@@ -280,7 +257,7 @@ def stop_resurfaced(context: Context, connection: Connection, part: Part, at: da
     """Have an order cancelled that the back end shows although the ledger holds it withdrawn, if it still can be."""
     if context.backend_named(part.account).capabilities.cancel is not Capability.API:
         return
-    added = transmissions.add_once(
+    added = intents.add_once(
         connection,
         kind=KIND,
         target=part.account,
@@ -292,3 +269,30 @@ def stop_resurfaced(context: Context, connection: Connection, part: Part, at: da
     )
     if added is not None:
         context.doorbell.ring("cancel_ask", part.account)
+
+
+def _cancel_too(context: Context, connection: Connection, wish: Cancellation, at: datetime) -> None:
+    """Withdraw the parts that an operator's wish would have named had they been there; each is a wish of its own."""
+    assert wish.order_id is not None
+    for part in order_parts.parts_of_order(connection, wish.order_id):
+        if part.state is not SendState.PENDING or not wish.concerns(part.merchant, part.warehouse):
+            continue
+        units = sorted(ordered_units.open_units(connection, part.id))
+        if not units or wish.outcome(part.id) is not None:
+            continue
+        more, fresh = cancellations.meet(
+            connection,
+            scope=f"{wish.scope}:{part.id}",
+            source=Source.OPERATOR,
+            order_id=part.order_id,
+            reference_key="",
+            merchant=part.merchant,
+            warehouses=(),
+            units=units,
+            reason=wish.reason,
+            at=at,
+        )
+        if fresh:
+            order_parts.want_cancelled(connection, [part.id], at)
+            cancellations.store(connection, more, more.expecting({part.id: units}), at)
+            advance(context, connection, more.id, at)

@@ -14,7 +14,7 @@ from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.feed import follow
 from syncbridge.ledger import catalogue, feeds
 from syncbridge.ledger.engine import Connection
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 
 WORD_HOLDS = timedelta(hours=24)
 """How long what a back end said of a SKU goes unquestioned where no feed would tell otherwise. Chosen: a day, as the

@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from syncbridge.config import Configuration
 from syncbridge.config.merchants import MerchantSettings
 from syncbridge.ledger.engine import Ledger
-from syncbridge.ports import Clock, Coordinator, Doorbell, FulfilmentBackend, Quota, Shop
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.processes import Clock, Coordinator, Doorbell
+from syncbridge.ports.quota import Quota
+from syncbridge.ports.shop import Shop
 
 SHOP = "scayle"
 """The name of the shop as a target of writes."""

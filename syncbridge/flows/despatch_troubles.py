@@ -7,11 +7,11 @@ from datetime import datetime
 from syncbridge.domain.backend import BackendDespatch
 from syncbridge.domain.despatching import OpenLine, WrongGoods
 from syncbridge.flows import cancel_outcome
-from syncbridge.ledger import orders
-from syncbridge.ledger.despatches import Told
+from syncbridge.ledger import ordered_units
+from syncbridge.ledger.despatch_parcels import Told
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import open_exception
-from syncbridge.ledger.orders import Part
+from syncbridge.ledger.order_parts import Part
 
 
 def late_tracking(
@@ -55,7 +55,7 @@ def wrong_goods(
     """Tell a person about goods that do not fit: sent again after SCAYLE closed the units, or simply wrong."""
     if not wrong:
         return
-    closed = orders.lines_with_closed_units(connection, part.id)
+    closed = ordered_units.lines_with_closed_units(connection, part.id)
     cancelled = _cancelled_that_left(connection, part, wrong, lines, at)
     again = [
         one
@@ -107,7 +107,7 @@ def _cancelled_that_left(
         return []
     found: list[WrongGoods] = []
     units: list[int] = []
-    gone = {number: orders.cancelled_units(connection, part.id, number) for number in lines}
+    gone = {number: ordered_units.cancelled_units(connection, part.id, number) for number in lines}
     for one in wrong:
         here = gone.get(one.line_number, [])
         if here and lines[one.line_number].sku == one.sku:

@@ -9,7 +9,7 @@ import structlog
 
 from syncbridge.flows.context import Context
 from syncbridge.ledger.engine import DatabaseAway
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,15 @@ from syncbridge.domain.errors import Busy, CursorRefused, RetryLater, VendorErro
 from syncbridge.flows.context import Context
 from syncbridge.ledger import feeds
 from syncbridge.ledger.engine import Connection, attempt
-from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception, open_subjects
+from syncbridge.ledger.exceptions import (
+    close_exceptions,
+    is_open,
+    open_evidence,
+    open_exception,
+    open_subjects,
+)
 from syncbridge.ledger.feeds import CursorMoved, Position
-from syncbridge.ports import FeedPage, Row
+from syncbridge.ports.answers import FeedPage, Row, Unread
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +77,7 @@ def read_again(
     for page in read(None, since):
         with context.ledger.work() as work:
             store(work.connection, page.rows, context.now())
+            _set_aside(work.connection, name, page.unread, since, context.now())
             work.commit()
         count += len(page.rows)
     return count
@@ -85,7 +92,7 @@ def row_by_row(
     at: datetime,
 ) -> None:
     """Note every row of a page; one that cannot be noted is undone, told to a person, and stops no other."""
-    subjects = [f"{name}:{called(row)}"[:128] for row in rows]
+    subjects = [subject_in(name, called(row)) for row in rows]
     troubled = open_subjects(connection, "defect", subjects)
     for row, subject in zip(rows, subjects, strict=True):
         error = attempt(connection, partial(note, row))
@@ -93,6 +100,46 @@ def row_by_row(
             defect(connection, subject, name, error, at)
         elif subject in troubled:
             close_exceptions(connection, subject, "defect", at=at, resolution="a newer version of it was noted")
+
+
+def _set_aside(
+    connection: Connection, name: str, unread: Sequence[Unread], since: datetime | None, at: datetime
+) -> None:
+    """Tell a person of rows that cannot be read, and from when on they have to be read again: what a feed says of its other
+    rows goes on. It is over once `row_by_row` notes a version that can be read."""
+    for one in unread:
+        subject, begin = subject_in(name, one.called), one.changed_at or since
+        log.error("row_set_aside", feed=name, subject=subject, fields=one.fields)
+        open_exception(
+            connection,
+            "defect",
+            subject,
+            at=at,
+            cause=f"{name}: a row cannot be read",
+            evidence={
+                "feed": name,
+                "row": one.called,
+                "reference": one.reference,
+                "fields": list(one.fields),
+                "changed_since": begin.isoformat() if begin is not None else "",
+                "next": "the other rows went on; this one is read again every night until it can be read",
+            },
+        )
+
+
+def unread_since(connection: Connection, name: str) -> datetime | None:
+    """Return from when on a feed has rows that were set aside and could not be read yet, or None."""
+    begins = [
+        datetime.fromisoformat(begin)
+        for evidence in open_evidence(connection, "defect", f"{name}:")
+        if (begin := evidence.get("changed_since"))
+    ]
+    return min(begins, default=None)
+
+
+def subject_in(name: str, called: str) -> str:
+    """Return the subject of what is told about a row of a feed; no database takes a NUL, wherever a vendor had it from."""
+    return f"{name}:{called}".replace("\0", "\N{REPLACEMENT CHARACTER}")[:128]
 
 
 def defect(connection: Connection, subject: str, name: str, error: Exception, at: datetime) -> None:
@@ -136,6 +183,7 @@ def _drain(
         new = Position(page.cursor, asked_at if page.last else start.read_to)
         with context.ledger.work() as work:
             store(work.connection, page.rows, at)
+            _set_aside(work.connection, name, page.unread, start.read_to, at)
             feeds.move(work.connection, name, start, new, at=at)
             work.commit()
         start = new

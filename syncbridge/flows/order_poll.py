@@ -14,14 +14,14 @@ from syncbridge.domain.orders import DelegatedUnit, ShopOrder, ShopUnit, ShopUni
 from syncbridge.flows import cancel_learn, refund_watch
 from syncbridge.flows.context import Context
 from syncbridge.flows.feed import defect, failing, well
-from syncbridge.flows.intake import Sighting, take_in
+from syncbridge.flows.order_birth import Sighting, take_in
 from syncbridge.ledger import feeds
 from syncbridge.ledger.engine import Conflict, DatabaseAway, attempt
 from syncbridge.ledger.exceptions import close_exceptions, open_exception, subjects_of
 from syncbridge.ledger.feeds import CursorMoved, Position
-from syncbridge.ledger.orders import known_units
+from syncbridge.ledger.ordered_units import known_units
 from syncbridge.ledger.sold_units import SoldUnit, note_sold
-from syncbridge.ports import FeedPage
+from syncbridge.ports.answers import FeedPage
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +33,11 @@ FIRST_LOOK_BACK = timedelta(days=2)
 LOCK_LIFE = timedelta(seconds=30)
 
 
-def run(context: Context, since: datetime | None = None) -> dict[str, int]:
+def run(context: Context, since: datetime | None = None, *, shop_time: datetime | None = None) -> dict[str, int]:
     """Read what changed since the last complete poll, with an overlap; return counts.
 
     The cursor moves only after a complete pass. `since` reads from an instant instead and leaves the cursor.
+    `shop_time` is the shop's own clock where somebody has just asked for it.
     """
     if not context.configuration.scayle.order_reading:
         return {"read": 0, "healed": 0}
@@ -44,7 +45,7 @@ def run(context: Context, since: datetime | None = None) -> dict[str, int]:
         if not held:
             return {"read": 0, "healed": 0}
         try:
-            counts = _poll(context, since)
+            counts = _poll(context, since, shop_time or _shop_time(context))
         except Busy:
             raise
         except VendorError as error:
@@ -54,14 +55,25 @@ def run(context: Context, since: datetime | None = None) -> dict[str, int]:
         return counts
 
 
-def _poll(context: Context, since: datetime | None) -> dict[str, int]:
+def _shop_time(context: Context) -> datetime | None:
+    try:
+        return context.shop.clock()
+    except VendorError as error:
+        log.warning("shop_clock_unknown", error=type(error).__name__)
+        return None
+
+
+def _poll(context: Context, since: datetime | None, shop_time: datetime | None) -> dict[str, int]:
     started = context.now()
+    if shop_time is not None:
+        # The shop dates its orders by its own clock: read up to an hour into its future, the next ones would be passed.
+        started = min(started, shop_time)
     with context.ledger.reading() as connection:
         old = feeds.position(connection, NAME)
         known = feeds.position(connection, WATERMARK)
     settings = context.configuration.scayle
     overlap = timedelta(seconds=settings.poll_overlap_seconds + settings.poll_grace_seconds)
-    start = since or (old.read_to or started - FIRST_LOOK_BACK) - overlap
+    start = since or min(old.read_to or started - FIRST_LOOK_BACK, started) - overlap
     read = healed = failed = unmet = 0
     for page in context.shop.orders_changed(start):
         read += len(page.rows)

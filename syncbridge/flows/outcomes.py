@@ -11,9 +11,9 @@ from syncbridge.domain.retry import DEFECT_ATTEMPTS, wait_after
 from syncbridge.domain.states import SendState
 from syncbridge.flows.context import Context
 from syncbridge.flows.write import Sighting, Summary, Trouble, Unwanted, Write
-from syncbridge.ledger import orders, transmissions
+from syncbridge.ledger import order_locks, transmissions
+from syncbridge.ledger.claims import Claim
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
-from syncbridge.ledger.transmissions import Claim
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ def proven(
         return
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        orders.lock_order(work.connection, claim.order_id)
+        order_locks.lock_order(work.connection, claim.order_id)
         if attempted:
             transmissions.finish_attempt(work.connection, claim, "acknowledged", at=at)
         transmissions.acknowledge(
@@ -129,7 +129,7 @@ def park(
 ) -> None:
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        orders.lock_order(work.connection, claim.order_id)
+        order_locks.lock_order(work.connection, claim.order_id)
         if attempted:
             transmissions.finish_attempt(
                 work.connection, claim, "refused", at=at, evidence=error.evidence if error else None
@@ -153,7 +153,7 @@ def withdraw(
 ) -> None:
     at = context.now()
     with context.ledger.work(durable=False) as work:
-        orders.lock_order(work.connection, claim.order_id)
+        order_locks.lock_order(work.connection, claim.order_id)
         if attempted:
             transmissions.finish_attempt(work.connection, claim, "refused", at=at)
         transmissions.withdraw(work.connection, claim, at=at, reason=unwanted.reason)
@@ -171,7 +171,7 @@ def defect(
     log.error("defect", kind=write.kind, error=type(error).__name__, exc_info=error)
     claim = replace(claim, uncertain=claim.uncertain or claim.state is SendState.SENT)
     with context.ledger.work(durable=False) as work:
-        orders.lock_order(work.connection, claim.order_id)
+        order_locks.lock_order(work.connection, claim.order_id)
         if attempted:
             transmissions.finish_attempt(work.connection, claim, "defect", at=at)
         if claim.failures + 1 >= DEFECT_ATTEMPTS:

@@ -1,7 +1,7 @@
 """What SCAYLE shows of returns and refunds, held against what came back and what was paid.
 
 SCAYLE computes and pays refunds. A unit that it shows as returned is a booking; the refund is acknowledged by a
-`payment-refund` message, or by the order's billing status as far as that can prove it.
+`payment-refund` message, or by the order's billing status as far as that can prove it. What cost nothing waits for none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from syncbridge.domain.backend import WebhookEvent
 from syncbridge.domain.orders import ShopOrder, ShopUnitState
 from syncbridge.domain.refunds import ShownRefund, mismatches, proven_units
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.ledger import history, orders, receipts, refunds, transmissions
+from syncbridge.ledger import due_times, history, order_locks, ordered_units, receipts, refunds
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 
@@ -47,7 +47,7 @@ def keep(context: Context, event: WebhookEvent) -> None:
             happened_at=event.occurred_at or at,
             at=at,
         )
-        if fresh and orders.known_units(work.connection, event.units):
+        if fresh and ordered_units.known_units(work.connection, event.units):
             history.record(
                 work.connection,
                 event.order_id,
@@ -66,14 +66,14 @@ def note_shop(context: Context, connection: Connection, order: ShopOrder) -> Non
     """Note the returns and refunds of an order that SCAYLE shows, and check the amounts; inside the caller's transaction."""
     at = context.now()
     # Who matches goods to this order's units has the same rows in other turns.
-    orders.lock_order(connection, order.order_id)
+    order_locks.lock_order(connection, order.order_id)
     returned = {unit.order_item_id: unit.paid_minor for unit in order.units if unit.state is ShopUnitState.RETURNED}
-    known = orders.orders_of_units(connection, returned)
+    known = ordered_units.orders_of_units(connection, returned)
     ours = {unit: paid for unit, paid in returned.items() if known.get(unit) == order.order_id}
     if not ours and not refunds.unchecked_keys(connection, order.order_id):
         return
     fresh, without_goods = refunds.note_shown(connection, order.order_id, ours, at)
-    if transmissions.look_at_parked(connection, receipts.writes_of(connection, fresh), at=at):
+    if due_times.look_at_parked(connection, receipts.writes_of(connection, fresh), at=at):
         # Somebody returned there what our own message was refused for.
         context.doorbell.ring("return_push")
     for subject in refunds.answered(connection, fresh):
@@ -94,11 +94,17 @@ def note_shop(context: Context, connection: Connection, order: ShopOrder) -> Non
 def _acknowledge(
     connection: Connection, order: ShopOrder, shown: Mapping[int, int | None], told: Sequence[ShownRefund], at: datetime
 ) -> None:
-    """Note whose refund is proven. "Partially refunded" proves one only where there is one."""
-    done = refunds.acknowledge(connection, proven_units(told, shown), "message", at)
+    """Note whose refund is proven. "Partially refunded" proves one only where there is one.
+
+    A unit that cost nothing has none to wait for: no payment, no message.
+    """
+    free = [unit for unit, paid in shown.items() if paid == 0]
+    costly = {unit: paid for unit, paid in shown.items() if paid != 0}
+    done = refunds.acknowledge(connection, free, refunds.COST_NOTHING, at)
+    done += refunds.acknowledge(connection, proven_units(told, costly), "message", at)
     whole = order.billing_status == _ALL_REFUNDED
-    if whole or (order.billing_status == _SOME_REFUNDED and len(shown) == 1):
-        done += refunds.acknowledge(connection, shown.keys(), "billing", at)
+    if whole or (order.billing_status == _SOME_REFUNDED and len(costly) == 1):
+        done += refunds.acknowledge(connection, costly.keys(), "billing", at)
     for unit in done:
         close_exceptions(
             connection, f"unit:{unit}", "refund_overdue", at=at, resolution="SCAYLE shows the refund"

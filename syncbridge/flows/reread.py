@@ -1,7 +1,7 @@
 """Nightly re-reading: what a feed may have left out (late commits, a repeated hour, no stamp of an amendment) is read again.
 
-Only for back ends whose timing asks for it. Cursors of despatches and returns stay where they are; stock is read once
-from its beginning, by the next stock run.
+Only for back ends whose timing asks for it, and for despatches of any that were set aside because they could not be read.
+Cursors of despatches and returns stay where they are; stock is read once from its beginning, by the next stock run.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from datetime import datetime
 
 import structlog
 
-from syncbridge.domain.errors import Busy, VendorError
+from syncbridge.domain.errors import Busy, CursorRefused, VendorError
 from syncbridge.flows import despatch_pull, return_pull
 from syncbridge.flows.context import Context
 from syncbridge.flows.each_backend import each_backend
+from syncbridge.flows.feed import unread_since
 from syncbridge.ledger import feeds
 from syncbridge.ledger.feeds import CursorMoved, Position
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +41,9 @@ def run(context: Context) -> dict[str, int]:
 
 def _again(context: Context, backend: FulfilmentBackend) -> int:
     """Take every step of a back end, whatever another one meets; raises the first trouble after the last of them."""
+    count = _unread(context, backend)
     if backend.timing.reread is None:
-        return 0
-    count = 0
+        return count
     trouble: VendorError | Busy | None = None
     for step in _STEPS:
         try:
@@ -55,6 +56,19 @@ def _again(context: Context, backend: FulfilmentBackend) -> int:
     for step in _STEPS:
         _note(context, backend, step, None)
     return count
+
+
+def _unread(context: Context, backend: FulfilmentBackend) -> int:
+    """Read despatches again from where one was set aside because it could not be read: a correction may have come since."""
+    with context.ledger.reading() as connection:
+        since = unread_since(connection, despatch_pull.feed_name(backend))
+    if since is None:
+        return 0
+    try:
+        return despatch_pull.pull_again(context, backend, since - backend.timing.feed_overlap)
+    except CursorRefused:
+        # So far back it tells of nothing but the whole.
+        return despatch_pull.pull_again(context, backend, None)
 
 
 def _take(context: Context, backend: FulfilmentBackend, step: str) -> int:

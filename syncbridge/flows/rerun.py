@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syncbridge.flows.context import Context
-from syncbridge.ledger import audit, orders, transmissions
+from syncbridge.ledger import audit, due_times, order_locks
 from syncbridge.ledger.unfinished import UnfinishedWrite, unfinished_writes
 
 _FLOWS = {
@@ -37,11 +37,11 @@ def run(
     done: list[Rerun] = []
     for order_id in dict.fromkeys(order_ids):
         with context.ledger.work() as work:
-            orders.lock_order(work.connection, order_id)
+            order_locks.lock_order(work.connection, order_id)
             writes = unfinished_writes(work.connection, order_id=order_id)
             if writes and not dry_run:
                 at = context.now()
-                made_due = transmissions.make_due(work.connection, at=at, order_id=order_id)
+                made_due = due_times.make_due(work.connection, at=at, order_id=order_id)
                 audit.record(
                     work.connection,
                     actor=actor,

@@ -21,12 +21,12 @@ from syncbridge.flows.return_pull import note
 from syncbridge.flows.write import Found, Prepared, Renewed, Sighting, Summary, Trouble, Unwanted
 from syncbridge.ledger import (
     coming_back,
-    orders,
+    order_parts,
     returns,
 )
+from syncbridge.ledger.claims import Claim
 from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.transmissions import Claim
-from syncbridge.ports import Capability, FulfilmentBackend
+from syncbridge.ports.backend import Capability, FulfilmentBackend
 
 # A voided despatch is packed again within the day; it costs nothing to look often. Chosen.
 VOIDED_WAIT = timedelta(minutes=10)
@@ -60,7 +60,7 @@ class ReturnAnnounceWrite:
             one = returns.of_announcement(connection, claim.id)
             rows = coming_back.lines_of_units(connection, one.units)
             assert one.fulfilment_order_id is not None
-            part = orders.part_of(connection, one.fulfilment_order_id)
+            part = order_parts.part_of(connection, one.fulfilment_order_id)
         if one.state is ReturnState.WITHDRAWN:
             return Unwanted("the return was withdrawn")
         left = [row for row in rows if row.out]

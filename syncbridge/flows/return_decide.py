@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from syncbridge.domain.returns import Decision, Match, ReceiptState
 from syncbridge.flows import refund_watch, return_settle
 from syncbridge.flows.context import Context
-from syncbridge.ledger import audit, coming_back, orders, receipts, return_links, returns
+from syncbridge.ledger import (
+    audit,
+    coming_back,
+    order_locks,
+    order_parts,
+    ordered_units,
+    receipts,
+    return_links,
+    returns,
+)
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions
 from syncbridge.ledger.receipts import Receipt
@@ -18,6 +27,10 @@ from syncbridge.ledger.returns import Return
 
 class NotDecidable(ValueError):
     """The decision cannot be carried out; the text says why."""
+
+
+class RefusedBefore(NotDecidable):
+    """Somebody refused it before; a refund can take that back."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +50,30 @@ def run(
     units: Sequence[int] = (),
     actor: str,
     reason: str,
+    after_refusal: bool = False,
     dry_run: bool = False,
 ) -> Decided:
     """Decide about a receipt line; raises NotDecidable where nothing is open about it, or a unit cannot be meant.
 
     Units that were matched and only wait for the decision need no `units`. For goods that found no unit, `units` says which
     they are; each is checked as the table's own would be, and none is ever returned twice. A refusal closes the receipt.
+
+    What was decided stays so, whoever decides next: of two people the second is told. Only a refusal can be taken back, by
+    a refund that says with `after_refusal` that it knows of it.
     """
     if not reason.strip():
         raise NotDecidable("a decision has a reason")
+    taking_back = refund and after_refusal
     with context.ledger.reading() as connection:
-        one, receipt = _found(connection, receipt_id)
+        one, receipt = _found(connection, receipt_id, taking_back)
         order_id = one.order_id if one.order_id is not None else _order_of(connection, units)
     if refund and order_id is not None and context.configuration.scayle.order_reading:
         refund_watch.look(context, order_id)
     with context.ledger.work() as work:
         connection = work.connection
         if order_id is not None:
-            orders.lock_order(connection, order_id)
-        one, receipt = _found(connection, receipt_id)
+            order_locks.lock_order(connection, order_id)
+        one, receipt = _found(connection, receipt_id, taking_back)
         decided = (
             _refund(context, connection, one, receipt, units, actor)
             if refund
@@ -89,17 +107,19 @@ def run(
     return decided
 
 
-def _found(connection: Connection, receipt_id: int) -> tuple[Return, Receipt]:
+def _found(connection: Connection, receipt_id: int, taking_back: bool) -> tuple[Return, Receipt]:
     receipt = receipts.by_id(connection, receipt_id)
     if receipt is None:
         raise NotDecidable(f"there is no receipt {receipt_id}")
-    if receipt.state is ReceiptState.REFUSED:
-        raise NotDecidable(f"receipt {receipt_id} was refused before")
+    refused = receipt.decision == Decision.REFUSED
+    if not receipt.is_undecided and not (taking_back and refused):
+        told = RefusedBefore if refused else NotDecidable
+        raise told(f"receipt {receipt_id} is decided already ({receipt.decision.replace('_', ' ')})")
     return returns.by_id(connection, receipt.return_id), receipt
 
 
 def _order_of(connection: Connection, units: Sequence[int]) -> int | None:
-    found = orders.orders_of_units(connection, units)
+    found = ordered_units.orders_of_units(connection, units)
     if len(set(found.values())) > 1:
         raise NotDecidable("the units are of several orders")
     return next(iter(found.values()), None)
@@ -116,7 +136,7 @@ def _refund(
         assert one.order_id is not None
         assert one.fulfilment_order_id is not None
         return_settle.intend(connection, one.order_id, one.fulfilment_order_id, waiting, at)
-        receipts.settle(connection, receipt, receipt.state, at, decision=Decision.RESTOCK.value, decided_by=actor)
+        _keep(connection, receipt, receipt.state, Decision.RESTOCK, actor, at)
         return Decided(receipt.id, refunded=tuple(waiting))
     wanted = tuple(sorted(set(units)))
     if len(wanted) > receipt.left:
@@ -145,9 +165,12 @@ def _on_part_of(connection: Connection, one: Return, units: Sequence[int], at: d
     (part_id,) = parts
     if one.fulfilment_order_id == part_id:
         return one
+    part = order_parts.part_of(connection, part_id)
     if one.fulfilment_order_id is not None:
-        raise NotDecidable("the units are of another delivery than the return")
-    part = orders.part_of(connection, part_id)
+        if part.order_id != one.order_id:
+            raise NotDecidable("the units are of another order than the return")
+        # All of a split order came in one parcel, to one of its warehouses: the return stays where it was announced.
+        return replace(one, fulfilment_order_id=part_id)
     return_links.link(connection, one.id, part.id, part.order_id, "person", None, at)
     return returns.by_id(connection, one.id)
 
@@ -159,5 +182,13 @@ def _refuse(context: Context, connection: Connection, receipt: Receipt, actor: s
     if nothing_open:
         raise NotDecidable("its units are refunded already, or being refunded")
     new = ReceiptState.REFUSED if receipt.left else receipt.state
-    receipts.settle(connection, receipt, new, at, decision=Decision.REFUSED.value, decided_by=actor)
+    _keep(connection, receipt, new, Decision.REFUSED, actor, at)
     return Decided(receipt.id, refused=tuple(refused))
+
+
+def _keep(
+    connection: Connection, receipt: Receipt, new: ReceiptState, decision: Decision, actor: str, at: datetime
+) -> None:
+    """Keep a decision, unless somebody else was quicker: goods of no order have no lock that would make one of both wait."""
+    if not receipts.settle(connection, receipt, new, at, decision=decision.value, decided_by=actor):
+        raise NotDecidable(f"somebody else decided about receipt {receipt.id} just now")

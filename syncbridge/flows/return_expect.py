@@ -17,13 +17,22 @@ from syncbridge.domain.returns import OPEN_RETURNS, ReturnReason, ReturnSource, 
 from syncbridge.domain.states import UnitState
 from syncbridge.flows.context import Context
 from syncbridge.flows.feed import defect
-from syncbridge.ledger import audit, coming_back, history, late_cancellations, orders, returns, transmissions
+from syncbridge.ledger import (
+    audit,
+    coming_back,
+    history,
+    intents,
+    late_cancellations,
+    order_locks,
+    order_parts,
+    returns,
+)
 from syncbridge.ledger.coming_back import LineOfUnit
 from syncbridge.ledger.engine import Connection, DatabaseAway
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 from syncbridge.ledger.late_cancellations import WaitingReturn
 from syncbridge.ledger.returns import Return
-from syncbridge.ports import Capability
+from syncbridge.ports.backend import Capability
 
 KIND = "return_announce"
 _BATCH = 200
@@ -102,7 +111,7 @@ def expect(
     Units that an open authorisation expects already, that came back, or that will never leave are left out. Units that have
     not left wait (see `release`).
     """
-    orders.lock_order(connection, order_id)
+    order_locks.lock_order(connection, order_id)
     wanted = set(units)
     already = [
         one
@@ -116,7 +125,7 @@ def expect(
             by_part.setdefault(row.part_id, []).append(row)
     made: list[Return] = []
     for part_id, rows in sorted(by_part.items()):
-        part = orders.part_of(connection, part_id)
+        part = order_parts.part_of(connection, part_id)
         if part.order_id != order_id:
             raise NotReturnable(f"a unit is none of order {order_id}")
         one = returns.add(
@@ -158,7 +167,7 @@ def announce(
     """Announce a return by hand; raises NotReturnable where one of the units cannot come back. Nothing is sent yet."""
     at = context.now()
     with context.ledger.work() as work:
-        orders.lock_order(work.connection, order_id)
+        order_locks.lock_order(work.connection, order_id)
         states = coming_back.states_of(work.connection, units)
         wrong = [f"{unit} is {states[unit]}" if unit in states else f"{unit} is not known" for unit in units
                  if states.get(unit) not in _AFLOAT]  # fmt: skip
@@ -246,7 +255,7 @@ def _tell(context: Context, connection: Connection, one: Return, at: datetime) -
     assert one.order_id is not None
     capability = context.backend_named(one.account).capabilities.returns
     if capability is Capability.API:
-        transmissions.add(
+        intents.add(
             connection,
             kind=KIND,
             target=one.account,
@@ -259,7 +268,7 @@ def _tell(context: Context, connection: Connection, one: Return, at: datetime) -
     elif capability is Capability.MANUAL:
         rows = coming_back.lines_of_units(connection, one.units)
         assert one.fulfilment_order_id is not None
-        part = orders.part_of(connection, one.fulfilment_order_id)
+        part = order_parts.part_of(connection, one.fulfilment_order_id)
         open_exception(
             connection,
             "return_by_hand",

@@ -24,8 +24,8 @@ from syncbridge.domain.returns import (
 from syncbridge.flows import refund_watch
 from syncbridge.flows.context import Context
 from syncbridge.flows.feed import defect
-from syncbridge.flows.return_settle import settle, units_of
-from syncbridge.ledger import coming_back, history, orders, receipts, return_links, returns
+from syncbridge.flows.return_settle import judge_again, settle, units_of
+from syncbridge.ledger import coming_back, history, order_locks, receipts, return_links, returns
 from syncbridge.ledger.engine import Connection, DatabaseAway
 from syncbridge.ledger.receipts import Receipt
 from syncbridge.ledger.returns import Return
@@ -133,13 +133,16 @@ def _one(context: Context, shop: _ShopOrders, receipt: Receipt) -> bool:
     with context.ledger.work() as work:
         connection = work.connection
         if one.order_id is not None:
-            orders.lock_order(connection, one.order_id)
+            order_locks.lock_order(connection, one.order_id)
         again = receipts.by_id(connection, receipt.id)
         if again is None or again.state is not ReceiptState.WAITING:
             return False
         at = context.now()
-        found = _match(context, connection, one, again) if shown else Match((), again.left, Hindrance.NO_RETURN_KEY)
-        settled = settle(context, connection, one, again, found, at)
+        if again.units and not again.left:
+            settled = judge_again(context, connection, one, again, at)
+        else:
+            found = _match(context, connection, one, again) if shown else Match((), again.left, Hindrance.NO_RETURN_KEY)
+            settled = settle(context, connection, one, again, found, at)
         work.commit()
     return settled
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from syncbridge.domain.backend import BackendReturn, ReturnStatus
 from syncbridge.domain.returns import ReturnReason, ReturnSource, ReturnState, codes_in
-from syncbridge.flows import return_expect, return_match
+from syncbridge.flows import return_amend, return_expect, return_match
 from syncbridge.flows.context import Context
 from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.feed import Store, follow, read_again, row_by_row
@@ -18,7 +18,7 @@ from syncbridge.ledger import history, receipts, return_links, returns
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
 from syncbridge.ledger.returns import Return
-from syncbridge.ports import Capability, FulfilmentBackend
+from syncbridge.ports.backend import Capability, FulfilmentBackend
 
 
 def run(context: Context) -> dict[str, int]:
@@ -111,6 +111,8 @@ def note(context: Context, connection: Connection, account: str, seen: BackendRe
                 condition=line.condition.value,
                 disposition=line.disposition.value,
             )
+    if newer and len(fresh) < len(seen.receipts):
+        return_amend.note(connection, one, [line for line in seen.receipts if line not in fresh], at)
     if fresh:
         returns.arrived(connection, one.id, min(line.received_at for line in fresh), at)
     if one.announced and (newer or fresh):

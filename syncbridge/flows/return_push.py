@@ -25,11 +25,11 @@ from syncbridge.flows.write import (
     Trouble,
     Unwanted,
 )
-from syncbridge.ledger import history, orders, receipts, refunds
+from syncbridge.ledger import history, order_locks, receipts, refunds
+from syncbridge.ledger.claims import Claim
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.receipts import UnitToReturn
-from syncbridge.ledger.transmissions import Claim
-from syncbridge.ports import UnitReturn
+from syncbridge.ports.shop import UnitReturn
 
 KIND = "return"
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
@@ -89,7 +89,7 @@ class ReturnWrite(ShopWrite):
         if isinstance(sighting.record, ShopOrder):
             refund_watch.note_shop(self._context, connection, sighting.record)
         else:
-            orders.lock_order(connection, claim.order_id)
+            order_locks.lock_order(connection, claim.order_id)
             refunds.note_shown(connection, claim.order_id, dict.fromkeys(units), at)
 
     def subject(self, claim: Claim) -> str:

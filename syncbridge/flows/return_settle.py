@@ -17,8 +17,17 @@ from syncbridge.domain.returns import (
     decide,
 )
 from syncbridge.domain.states import UnitState
+from syncbridge.flows import return_elsewhere
 from syncbridge.flows.context import SHOP, Context
-from syncbridge.ledger import coming_back, history, receipts, returns, transmissions
+from syncbridge.ledger import (
+    coming_back,
+    due_times,
+    history,
+    intents,
+    receipts,
+    returns,
+    transmission_reads,
+)
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
 from syncbridge.ledger.receipts import Receipt
@@ -145,9 +154,9 @@ def _close_fulfilled(connection: Connection, one: Return, at: datetime) -> None:
         if all(row.state is UnitState.RETURNED for row in coming_back.lines_of_units(connection, other.units)):
             returns.change(connection, other, ReturnState.CLOSED, at)
             # An announcement that was refused is wanted no more.
-            announcement = transmissions.id_of(connection, other.account, "return_announce", other.rma_number)
+            announcement = transmission_reads.id_of(connection, other.account, "return_announce", other.rma_number)
             if announcement is not None:
-                transmissions.look_at_parked(connection, [announcement], at=at)
+                due_times.look_at_parked(connection, [announcement], at=at)
             close_exceptions(
                 connection,
                 f"return:{other.rma_number}",
@@ -181,7 +190,7 @@ def _take_in(
 
 def intend(connection: Connection, order_id: int, part_id: int, units: Sequence[int], at: datetime) -> None:
     """Record that SCAYLE is to be told of returned units: their one return, ever. Raises ValueError for a second one."""
-    write = transmissions.add(
+    write = intents.add(
         connection,
         kind="return",
         target=SHOP,
@@ -208,6 +217,25 @@ def ask(connection: Connection, one: Return, receipt: Receipt, units: Sequence[i
     )
 
 
+def judge_again(context: Context, connection: Connection, one: Return, receipt: Receipt, at: datetime) -> bool:
+    """Decide anew by the table about units whose money a person was asked about: their receipt says something else now."""
+    assert one.order_id is not None
+    assert one.fulfilment_order_id is not None
+    if receipt.decision != Decision.ASK:
+        # A person was quicker, and is kept as the one who decided.
+        return receipts.settle(connection, receipt, ReceiptState.MATCHED, at)
+    decision = decide(context.configuration.returns.decisions, receipt.condition, receipt.disposition)
+    if decision is Decision.ASK:
+        ask(connection, one, receipt, receipt.units, at)
+    else:
+        to_tell = receipts.redecide(connection, receipt.units, decision, at)
+        if to_tell:
+            intend(connection, one.order_id, one.fulfilment_order_id, to_tell, at)
+        resolution = f"the warehouse says {receipt.condition}, {receipt.disposition} now"
+        close_exceptions(connection, receipt.subject, "return_decision", at=at, resolution=resolution)
+    return receipts.settle(connection, receipt, ReceiptState.MATCHED, at, decision=decision.value, decided_by="table")
+
+
 def _tell(connection: Connection, one: Return, receipt: Receipt, found: Match, at: datetime) -> None:
     assert found.hindrance is not None
     kind = KIND_OF[found.hindrance]
@@ -215,6 +243,7 @@ def _tell(connection: Connection, one: Return, receipt: Receipt, found: Match, a
         return
     others = [other for other in dict.fromkeys(KIND_OF.values()) if other != kind]
     close_exceptions(connection, receipt.subject, *others, at=at, resolution=f"it is {kind} now")
+    order_id = return_elsewhere.order_of(connection, one)
     open_exception(
         connection,
         kind,
@@ -229,8 +258,9 @@ def _tell(connection: Connection, one: Return, receipt: Receipt, found: Match, a
                 f"{unit.order_item_id}: line {unit.line_number}, {unit.sku}, {unit.state}"
                 for unit in units_of(connection, one)[:50]
             ],
+            "elsewhere": return_elsewhere.units(connection, one, receipt, order_id),
         },
-        order_id=one.order_id,
+        order_id=order_id,
     )
 
 

@@ -24,12 +24,12 @@ from syncbridge.flows.write import (
     Trouble,
     Unwanted,
 )
-from syncbridge.ledger import despatches, history, orders
-from syncbridge.ledger.despatches import ParcelToTell
+from syncbridge.ledger import despatch_parcels, despatches, history, order_locks, order_parts
+from syncbridge.ledger.claims import Claim
+from syncbridge.ledger.despatch_parcels import ParcelToTell
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, open_exception
-from syncbridge.ledger.transmissions import Claim
-from syncbridge.ports import Shipment
+from syncbridge.ports.shop import Shipment
 
 KIND = "shipment"
 _GONE = (ShopUnitState.CANCELLED, ShopUnitState.UNFULFILLABLE)
@@ -56,9 +56,9 @@ class ShipmentWrite(ShopWrite):
             return False
         at = self._context.now()
         with self._context.ledger.work() as work:
-            orders.lock_order(work.connection, claim.order_id)
-            despatches.leave_out(work.connection, parcel.id, gone, at)
-            part = orders.part_of(work.connection, claim.fulfilment_order_id)
+            order_locks.lock_order(work.connection, claim.order_id)
+            despatch_parcels.leave_out(work.connection, parcel.id, gone, at)
+            part = order_parts.part_of(work.connection, claim.fulfilment_order_id)
             cancel_learn.note_left(work.connection, part, sorted(gone), at)
             open_exception(
                 work.connection,
@@ -100,7 +100,7 @@ class ShipmentWrite(ShopWrite):
         with context.ledger.work() as work:
             # Where parcels have no names before their numbers come, there is one such parcel a despatch.
             wanted = parcel.tracking_number or f"{parcel.number}/{parcel.parcel_ids[0] or 1}"
-            key = despatches.claim_shipment_key(work.connection, parcel.id, wanted, at)
+            key = despatch_parcels.claim_shipment_key(work.connection, parcel.id, wanted, at)
             work.commit()
         body = context.shop.compose_shipment(
             Shipment(
@@ -124,8 +124,8 @@ class ShipmentWrite(ShopWrite):
         return Unwanted("the despatch was voided, and SCAYLE has nothing of it") if voided else None
 
     def abandon(self, connection: Connection, claim: Claim, at: datetime) -> None:
-        parcel = despatches.parcel_to_tell(connection, claim.id)
-        despatches.free_units(connection, parcel.id, claim.id, at)
+        parcel = despatch_parcels.parcel_to_tell(connection, claim.id)
+        despatch_parcels.free_units(connection, parcel.id, claim.id, at)
         close_exceptions(
             connection,
             f"despatch:{parcel.despatch_id}",
@@ -137,13 +137,13 @@ class ShipmentWrite(ShopWrite):
     def freeze(self, connection: Connection, claim: Claim, prepared: Prepared, at: datetime) -> None:
         parcel = prepared.details
         assert isinstance(parcel, ParcelToTell)
-        if not despatches.close_units(connection, parcel.id, claim.id, at):
+        if not despatch_parcels.close_units(connection, parcel.id, claim.id, at):
             raise ValueError(f"a unit of parcel {parcel.id} already has its terminal write")
 
     def settle(self, connection: Connection, claim: Claim, sighting: Sighting, at: datetime) -> None:
-        parcel = despatches.parcel_to_tell(connection, claim.id)
+        parcel = despatch_parcels.parcel_to_tell(connection, claim.id)
         units = parcel.unit_ids
-        despatches.close_units(connection, parcel.id, claim.id, at)
+        despatch_parcels.close_units(connection, parcel.id, claim.id, at)
         history.record(
             connection,
             claim.order_id,
@@ -175,7 +175,7 @@ class ShipmentWrite(ShopWrite):
 
     def _parcel(self, claim: Claim) -> ParcelToTell:
         with self._context.ledger.reading() as connection:
-            return despatches.parcel_to_tell(connection, claim.id)
+            return despatch_parcels.parcel_to_tell(connection, claim.id)
 
 
 def run(context: Context, order_id: int | None = None) -> Summary:

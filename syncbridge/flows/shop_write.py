@@ -10,7 +10,7 @@ from functools import cache
 from syncbridge.domain.orders import ShopOrder
 from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.write import BLIND, Found, Sighting, each
-from syncbridge.ledger.transmissions import Claim
+from syncbridge.ledger.claims import Claim
 
 
 class ShopWrite(ABC):

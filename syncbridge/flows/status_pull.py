@@ -14,11 +14,22 @@ from syncbridge.flows.context import SHOP, Context
 from syncbridge.flows.duplicates import note_copies
 from syncbridge.flows.each_backend import each_backend
 from syncbridge.flows.feed import follow, row_by_row
-from syncbridge.ledger import cancellations, history, orders, transmissions
+from syncbridge.ledger import (
+    backend_readings,
+    cancellations,
+    due_times,
+    history,
+    intents,
+    order_locks,
+    order_parts,
+    ordered_units,
+    transmission_reads,
+    transmissions,
+)
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
-from syncbridge.ledger.orders import Part
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ledger.order_parts import Part
+from syncbridge.ports.backend import FulfilmentBackend
 
 # Its own runs are minutes apart and nobody waits for them; still well within the life of the feed's lock.
 ASKING_SECONDS = 15.0
@@ -41,7 +52,7 @@ def pull(context: Context, backend: FulfilmentBackend, *, asking_seconds: float 
     """
 
     def store(connection: Connection, rows: tuple[BackendOrder, ...], at: datetime) -> None:
-        orders.lock_orders_of(connection, backend.account, [order.reference for order in rows])
+        order_locks.lock_orders_of(connection, backend.account, [order.reference for order in rows])
         row_by_row(
             connection,
             name,
@@ -64,7 +75,7 @@ def note(
 
     `created` says that we made it just now, so that no exception about it can be open from before.
     """
-    row = orders.part_by_reference(connection, account, order.reference)
+    row = order_parts.part_by_reference(connection, account, order.reference)
     if row is None:
         return False
     note_copies(context, connection, row, order, at, created=created)
@@ -72,7 +83,7 @@ def note(
         return False
     if row.state is SendState.ACKNOWLEDGED and not order.version and order.raw_status != NOT_SHOWN:
         _compare_first_showing(context, connection, row, order, at)
-    if not orders.note_backend_order(connection, row.id, order, at):
+    if not backend_readings.note_backend_order(connection, row.id, order, at):
         return False
     history.record(
         connection,
@@ -99,9 +110,10 @@ def note(
         # Before anything counts as given up by the warehouse: what was asked for is no surprise.
         cancelling.hear(context, connection, row, order, at)
     cancelled = {line.line_number: line.cancelled for line in order.lines if line.cancelled}
-    if not cancelled:
+    if not cancelled or order.status is FulfilmentStatus.UNKNOWN:
+        # A status that nobody knows closes no unit: the person who translates it has the rest follow.
         return True
-    orders.note_cancelled(connection, row.id, cancelled)
+    backend_readings.note_cancelled(connection, row.id, cancelled)
     give_up(
         connection,
         row,
@@ -123,12 +135,12 @@ def _adopt(context: Context, connection: Connection, row: Part, order: BackendOr
     """
     subject = f"fulfilment:{row.reference}"
     if row.state is SendState.SENT:
-        body = transmissions.frozen_body(connection, row.id)
+        body = transmission_reads.frozen_body(connection, row.id)
         if is_open(connection, "order_conflict", subject):
             return False
         if body is not None and context.backend_named(row.account).differences(body, order):
             # Nobody may be looking it up any more: the push compares, and tells a person.
-            transmissions.look_soon(connection, row.id, "order", at=at)
+            due_times.look_soon(connection, row.id, "order", at=at)
             return False
         transmissions.adopt(connection, row.id, at=at, reason="the back end's feed shows it")
         close_exceptions(
@@ -139,7 +151,7 @@ def _adopt(context: Context, connection: Connection, row: Part, order: BackendOr
     if row.state is SendState.PENDING:
         # By our ledger nothing was sent (a restored ledger, a foreign hand): the push compares before it adopts.
         if not is_open(connection, "order_conflict", subject):
-            transmissions.compare_soon(connection, row.id, at=at)
+            due_times.compare_soon(connection, row.id, at=at)
         return False
     if row.state is SendState.WITHDRAWN:
         if order.status is FulfilmentStatus.CANCELLED:
@@ -157,9 +169,9 @@ def _compare_first_showing(context: Context, connection: Connection, row: Part, 
     """Compare an order that was acknowledged unseen with what was sent, when it is first shown and until they agree."""
     subject = f"fulfilment:{row.reference}"
     told = is_open(connection, "order_conflict", subject)
-    if not told and orders.raw_status_of(connection, row.id) != NOT_SHOWN:
+    if not told and backend_readings.raw_status_of(connection, row.id) != NOT_SHOWN:
         return
-    body = transmissions.frozen_body(connection, row.id)
+    body = transmission_reads.frozen_body(connection, row.id)
     differing = () if body is None else context.backend_named(row.account).differences(body, order)
     if differing and not told:
         open_exception(
@@ -260,14 +272,14 @@ def give_up(
     Called again when a voided despatch gives units back, because what was given up may have been heard before.
     """
     given_up: list[int] = []
-    for number, cancelled in orders.cancelled_by_line(connection, row.id).items():
-        units = orders.units_of_line(connection, row.id, number)
+    for number, cancelled in backend_readings.cancelled_by_line(connection, row.id).items():
+        units = ordered_units.units_of_line(connection, row.id, number)
         gone = sum(state in (UnitState.UNFULFILLABLE, UnitState.CANCELLED) for _unit, state in units)
         still_open = [unit for unit, state in units if state is UnitState.OPEN]
         given_up += still_open[: max(0, cancelled - gone)]
     if not given_up:
         return
-    write = transmissions.add(
+    write = intents.add(
         connection,
         kind="cancellation",
         target=SHOP,
@@ -277,7 +289,7 @@ def give_up(
         at=at,
         due_at=at,
     )
-    why = orders.give_up_units(connection, given_up, write, at)
+    why = ordered_units.give_up_units(connection, given_up, write, at)
     cancellations.note_given_up(
         connection, key, row.order_id, row.merchant, row.warehouse, row.id, given_up, initiator or "the warehouse", at
     )
@@ -293,7 +305,7 @@ def give_up(
         why=why,
     )
     subject = f"fulfilment:{row.reference}"
-    mine = [one for one in orders.units_of_order(connection, row.order_id) if one.fulfilment_order_id == row.id]
+    mine = [one for one in ordered_units.units_of_order(connection, row.order_id) if one.fulfilment_order_id == row.id]
     if all(one.state in (UnitState.UNFULFILLABLE, UnitState.CANCELLED) for one in mine):
         # What was refused a cancellation is kept from leaving after all: nobody has to be told that it is sent.
         close_exceptions(

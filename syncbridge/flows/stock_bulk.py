@@ -16,6 +16,7 @@ import structlog
 
 from syncbridge.domain.errors import Busy, Misconfigured, NeedsPerson, NotFound, OutcomeUnknown, VendorError
 from syncbridge.domain.stock import ShopStock
+from syncbridge.flows import stock_reconcile
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_calls import answers
 from syncbridge.flows.stock_publish import (
@@ -34,7 +35,7 @@ from syncbridge.flows.stock_publish import (
 )
 from syncbridge.flows.stock_terms import Change, Summary
 from syncbridge.ledger.exceptions import close_exceptions, is_open
-from syncbridge.ports import Lane
+from syncbridge.ports.quota import Lane
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ def publish(context: Context, changes: Sequence[Change], summary: Summary, unrea
 def verify(context: Context, unread: Sequence[Change], summary: Summary) -> None:
     """Read back what may have taken units off sale: a bulk request says "processed" of a write that was ignored as too old as well."""
     if len(unread) > VERIFIED:
-        context.doorbell.ring("stock_reconcile")
+        stock_reconcile.begin_anew(context, unread[0].level.account)
     for change, found in answers(lambda one: context.shop.read_stock(one.level.shop_sku, Lane.STOCK), unread[:VERIFIED]):
         if isinstance(found, Busy | VendorError):
             continue  # the next compare looks at it

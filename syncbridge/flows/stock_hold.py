@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from syncbridge.domain.stock import MassChange
+from syncbridge.flows import stock_first
 from syncbridge.flows.context import Context
+from syncbridge.flows.stock_first import FirstNumbers
 from syncbridge.flows.stock_observe import FLOW
-from syncbridge.flows.stock_terms import Change
+from syncbridge.flows.stock_terms import Change, Sales
 from syncbridge.ledger import audit, feeds
 from syncbridge.ledger.engine import Connection
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception
@@ -32,11 +35,22 @@ class _Size:
     moved: int
 
     @classmethod
-    def of(cls, changes: list[Change]) -> _Size:
-        known = [(before, one.terms.sellable) for one in changes if (before := _before(one.level)) is not None]
-        return cls(
-            sum(1 for before, after in known if before and not after), sum(abs(after - before) for before, after in known)
-        )
+    def of(cls, changes: Sequence[tuple[Change, int]], sales: Sales) -> _Size:
+        """Measure changes, each with the number that it starts from, by what nobody bought."""
+        known = [(one, _not_sold(one, before, sales)) for one, before in changes]
+        return cls(sum(1 for one, units in known if units < 0 and not one.terms.sellable), sum(abs(units) for _, units in known))
+
+
+def _not_sold(change: Change, before: int, sales: Sales) -> int:
+    """Return by how many units a change raises a number, or lowers it (below zero) beyond what was sold of late.
+
+    What shoppers bought is no doubtful word of the warehouse: a rush that sells the shop out is not held. 6 before and 0
+    now, with 4 sold in between, are -2.
+    """
+    level, difference = change.level, change.terms.sellable - before
+    since_then = change.terms.in_flight - (level.deducted or 0)
+    sold = max(sales.speed.get((level.place, level.shop_sku), 0), since_then, 0)
+    return difference if difference > 0 else min(0, difference + sold)
 
 
 def _before(level: Level) -> int | None:
@@ -50,26 +64,31 @@ def _before(level: Level) -> int | None:
     return level.told
 
 
-def is_held(context: Context, account: str, every: list[Level], changes: list[Change]) -> bool:
+def is_held(context: Context, account: str, every: list[Level], changes: list[Change], sales: Sales) -> bool:
     """Say whether a run must not publish; its exception opens once and closes when the change is small again.
 
-    A release lets through as much as was held when a person looked, until all of it is written. What goes beyond that by
+    Numbers that we told before count, and of first numbers what the shop has on sale already (`stock_first`). A release lets through as much as was held when a person looked, until all of it is written. What goes beyond that by
     more than anybody would believe is held again.
     """
     subject = f"stock:{account}"
     rule = context.configuration.stock.mass_change
-    told = [before for level in every if (before := _before(level)) is not None]
-    size = _Size.of(changes)
-    reason = rule.too_much(len(told), size.zeroed, sum(told), size.moved)
+    told = [before for level in every if (before := _before(level))]
+    first = stock_first.look(context, changes, rule.zeroed_least)
+    known = _Size.of([(one, before) for one in changes if (before := _before(one.level)) is not None], sales)
+    others = _Size.of(first.on_sale, sales)
+    size = _Size(known.zeroed + first.scaled(others.zeroed), known.moved + first.scaled(others.moved))
+    skus = len(told) + first.scaled(len(first.on_sale))
+    units = sum(told) + first.scaled(sum(before for _one, before in first.on_sale))
+    reason = rule.too_much(skus, size.zeroed, units, size.moved)
     at = context.now()
     with context.ledger.reading() as connection:
         told_before = is_open(connection, "stock_held", subject)
         release = feeds.position(connection, release_name(account))
         looked_at = feeds.position(connection, held_name(account)).value
     released = release.read_to is not None and at - release.read_to < RELEASED_FOR
-    if reason and not (released and _covers(release.value, rule, size, (len(told), sum(told)))):
+    if reason and not (released and _covers(release.value, rule, size, (skus, units))):
         if not told_before or looked_at != _text(size):
-            _hold(context, account, size, reason, len(changes))
+            _hold(context, account, size, reason, len(changes), first)
         log.warning("stock_held", account=account, reason=reason)
         return True
     if told_before or (release.read_to is not None and not reason):
@@ -92,8 +111,12 @@ def _covers(released: str | None, rule: MassChange, size: _Size, on_sale: tuple[
     return not rule.too_much(skus, size.zeroed - looked_at.zeroed, units, size.moved - looked_at.moved)
 
 
-def _hold(context: Context, account: str, size: _Size, reason: str, skus: int) -> None:
+def _hold(context: Context, account: str, size: _Size, reason: str, skus: int, first: FirstNumbers) -> None:
     at = context.now()
+    evidence: dict[str, object] = {"account": account, "reason": reason, "skus": skus}
+    if first.on_sale:
+        evidence["reason"] = f"{reason}, judged by what the shop itself has of {first.read} first numbers"
+        evidence |= {"first_numbers": first.of, "of_them_read_in_the_shop": first.read, "examples": first.examples()}
     with context.ledger.work() as work:
         open_exception(
             work.connection,
@@ -101,7 +124,7 @@ def _hold(context: Context, account: str, size: _Size, reason: str, skus: int) -
             f"stock:{account}",
             at=at,
             cause=f"{account}: mass change of stock",
-            evidence={"account": account, "reason": reason, "skus": skus},
+            evidence=evidence,
         )
         _put(work.connection, held_name(account), _text(size), at)
         work.commit()

@@ -29,7 +29,7 @@ from syncbridge.flows.context import Context
 from syncbridge.flows.stock_terms import Sales
 from syncbridge.ledger import exceptions, stock
 from syncbridge.ledger.stock import Level
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
 

@@ -3,10 +3,14 @@
 The ledger keeps under which name of the shop a row's number was published. When the configuration gives the row another
 name, the old one goes to zero first, so that its units are not sold under both, and then the row takes the new one. A
 name whose warehouse or SKU belongs to nobody, or to another row, is left alone.
+
+Rows that nobody sells from are not kept, and the feed passes them. So when the configuration asks for other rows than
+before, all stock is read once more.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,6 +33,12 @@ class Places:
                 self._mapped[merchant.key] = frozenset(merchant.sku_map)
                 for warehouse in merchant.warehouses:
                     self._places[warehouse.code] = (merchant.key, warehouse.key)
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another one whenever other rows, or the same ones under other names, are asked for."""
+        asked_for = (sorted(self._places.items()), sorted((key, sorted(map_.items())) for key, map_ in self._ours.items()))
+        return hashlib.sha256(repr(asked_for).encode()).hexdigest()
 
     def name(self, warehouse_code: str, sku: str) -> Name | None:
         """Return (merchant, warehouse, SKU) in the shop's words; None where the shop cannot sell from that row.
@@ -56,12 +66,13 @@ class Places:
 
     def rename(self, context: Context, every: Sequence[Level]) -> bool:
         """Give rows their new names, where nothing is on sale under the old one any more; say whether there was any."""
+        right = {level.name for level in every if self.name(level.warehouse_code, level.sku) == level.name}
         due = [
             (level, name)
             for level in every
             if (name := self.name(level.warehouse_code, level.sku)) is not None
             and name != level.name
-            and not self._is_on_sale(level)
+            and (level.name in right or not self._is_on_sale(level))
         ]
         if not due:
             return False

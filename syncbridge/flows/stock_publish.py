@@ -24,7 +24,7 @@ from syncbridge.flows.stock_terms import Change, Summary
 from syncbridge.ledger import stock_writes
 from syncbridge.ledger.exceptions import close_exceptions, open_exception, open_subjects
 from syncbridge.ledger.stock import Level
-from syncbridge.ports import Lane
+from syncbridge.ports.quota import Lane
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,9 @@ FAILURES_IN_A_ROW = 3
 """After so many writes in a row without an answer the shop counts as away. Chosen: one bad SKU must not stop the others."""
 UNKNOWN_SKU_PAUSE = timedelta(hours=1)
 """How long a SKU that the shop does not have is left alone. Chosen."""
+REFUSED_PAUSE = timedelta(minutes=5)
+"""How long a number is left alone of which the shop has units on sale, but refuses another. Chosen: it may be a conflict of the
+moment (409 is documented, its causes are not), and whatever must come off sale cannot wait for an hour."""
 TOLD = ("stock_ignored", "stock_refused")
 """What is told of a number that the shop does not take, and is over once it does."""
 AT_ONCE = 200
@@ -243,6 +246,7 @@ def refused(context: Context, change: Change, error: VendorError) -> None:
     """One exception per SKU, and the rest goes on; it is tried again after a pause."""
     level = change.level
     at = context.now()
+    unknown = isinstance(error, NotFound)
     with context.ledger.work(durable=False) as work:
         stock_writes.settle(
             work.connection,
@@ -252,10 +256,9 @@ def refused(context: Context, change: Change, error: VendorError) -> None:
             stamp=change.stamp,
             at=at,
             reason="refused",
-            not_before=at + UNKNOWN_SKU_PAUSE,
+            not_before=at + (REFUSED_PAUSE if level.published and not unknown else UNKNOWN_SKU_PAUSE),
         )
         work.commit()
-    unknown = isinstance(error, NotFound)
     tell(
         context,
         "stock_refused",

@@ -19,6 +19,7 @@ from syncbridge.domain.stock import ShopStock
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_calls import answers
 from syncbridge.flows.stock_observe import FLOW
+from syncbridge.flows.stock_places import Places
 from syncbridge.flows.stock_publish import held_of
 from syncbridge.ledger import feeds, stock, stock_writes
 from syncbridge.ledger.engine import Connection
@@ -26,7 +27,7 @@ from syncbridge.ledger.exceptions import open_exception
 from syncbridge.ledger.feeds import CursorMoved, Position
 from syncbridge.ledger.stock import Level, Place
 from syncbridge.ledger.stock_comparisons import note_comparison
-from syncbridge.ports import Lane
+from syncbridge.ports.quota import Lane
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class _Progress:
     position: Position
     after: Place | None
     drift: Drift
+    places: Places
     failures: int = 0
 
     @property
@@ -112,6 +114,14 @@ def was_left(context: Context, account: str) -> bool:
     return now - found.read_to < RESUMED_WITHIN and now - moved_at > LEFT_AFTER
 
 
+def begin_anew(context: Context, account: str) -> None:
+    """Have a back end's numbers compared from the first one on; a compare that is under way stops, as it has passed some."""
+    with context.ledger.work() as work:
+        feeds.drop(work.connection, compare_name(account))
+        work.commit()
+    context.doorbell.ring("stock_reconcile")
+
+
 def compare_name(account: str) -> str:
     """Return the name under which the ledger keeps how far a compare has got."""
     return f"stock-compare:{account}"
@@ -122,7 +132,7 @@ def _begin(context: Context, account: str) -> _Progress | None:
     at = context.now()
     with context.ledger.reading() as connection:
         old = feeds.position(connection, compare_name(account))
-    progress = _Progress(account, at, old, None, Drift())
+    progress = _Progress(account, at, old, None, Drift(), Places(context, account))
     if old.value is not None and old.read_to is not None and at - old.read_to < RESUMED_WITHIN:
         left = json.loads(old.value)
         progress.began, progress.drift = old.read_to, Drift(**left["drift"])
@@ -142,8 +152,13 @@ def _batch(context: Context, progress: _Progress) -> bool:
         some = stock.levels_after(connection, progress.account, progress.after, BATCH)
     if not some:
         return False
-    # Of a write that is on its way nobody can say what the shop should hold.
-    compared = [level for level in some if level.published is not None and level.sending is None]
+    # Of a write that is on its way nobody can say what the shop should hold, and under the name of a row that the
+    # configuration has left alone there may be another row's number.
+    compared = [
+        level
+        for level in some
+        if level.published is not None and level.sending is None and progress.places.seen(level) is not None
+    ]
     for level, answer in answers(lambda one: _read(context, one), compared):
         progress.drift.skus += 1
         if isinstance(answer, tuple):
@@ -186,8 +201,8 @@ def _compare(context: Context, level: Level, held: ShopStock | None, drift: Drif
     published = level.published or 0
     quantity = held.quantity if held is not None else None
     stamp = held.changed_at if held is not None else None
-    if quantity == published:
-        return
+    if quantity == published or (held is None and not published):
+        return  # a shop may leave out what it has none of
     if quantity is not None and quantity < published and stamp is not None and stamp == level.stamp:
         return  # our own write, less the units that the shop blocks: some tenants show it so
     edited = stamp is not None and level.stamp is not None and stamp > level.stamp

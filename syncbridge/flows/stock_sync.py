@@ -45,7 +45,7 @@ from syncbridge.flows.stock_terms import (
 from syncbridge.ledger import feeds, stock
 from syncbridge.ledger.sold_units import Sold
 from syncbridge.ledger.stock import Level
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ def run(context: Context) -> Summary:
     """Observe, compute and publish for every back end; raises the first trouble once all had their turn."""
     summary = Summary()
     clock = shop_clock(context)
-    order_poll.run(context)
+    order_poll.run(context, shop_time=clock)
     each_backend(context, lambda backend: _under_lock(context, backend, clock, summary)).counts()
     return summary
 
@@ -129,7 +129,7 @@ def _sync(context: Context, backend: FulfilmentBackend, clock: datetime | None, 
         every = _levels(context, backend.account)
     stock_missing.tell(context, backend, every, sales)
     found = changes(context, every, sales, (newest, end.read_to - lag), summary)
-    if is_held(context, backend.account, every, found):
+    if is_held(context, backend.account, every, found, sales):
         summary.held += len(found)
         return []
     return found

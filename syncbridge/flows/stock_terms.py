@@ -126,7 +126,7 @@ def has_to_be_written(level: Level, terms: Terms) -> bool:
 
 def is_in_hand(level: Level, terms: Terms, now: datetime) -> bool:
     """Say whether another worker has just sent this very number and waits for its outcome."""
-    return level.sent_at is not None and level.sending == terms.sellable and now - level.sent_at < IN_HAND
+    return level.sent_at is not None and level.sending == terms.sellable and abs(now - level.sent_at) < IN_HAND
 
 
 def changes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncbridge.flows.context import Context
-from syncbridge.ledger import transmissions
+from syncbridge.ledger import due_times
 
 _FLOWS = {
     "shipment": "shipment_push",
@@ -17,7 +17,7 @@ _FLOWS = {
 def run(context: Context) -> dict[str, int]:
     """Ring for every target that has due work; return how many rows are due per target and kind."""
     with context.ledger.reading() as connection:
-        due = transmissions.targets_due(connection, at=context.now())
+        due = due_times.targets_due(connection, at=context.now())
     for target, kind, _count in due:
         if kind in ("order", "copy_cancel"):
             context.doorbell.ring("order_push", target)

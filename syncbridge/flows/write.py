@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from syncbridge.domain.errors import Busy, Misconfigured, RetryLater, VendorError
+from syncbridge.ledger.claims import Claim
 from syncbridge.ledger.engine import Connection
-from syncbridge.ledger.transmissions import Claim
 
 
 @dataclass(frozen=True)

@@ -6,29 +6,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, or_, select, text, update
+from sqlalchemy import Connection, exists, func, or_, select, text, update
 
 from syncbridge.domain.states import SendState
-from syncbridge.ledger.tables import IS_UNFINISHED_THERE, IS_WITHDRAWN, fulfilment_orders, transmissions
+from syncbridge.ledger.tables import (
+    IS_TO_LOOK_AT_AGAIN,
+    IS_UNFINISHED_THERE,
+    IS_WITHDRAWN,
+    fulfilment_orders,
+    transmissions,
+)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A fulfilment order to ask about; `acknowledged_at` is None for one that the back end never showed."""
+    """A fulfilment order to ask about; `acknowledged_at` is None for one that the back end never showed. `finished`: it is
+    despatched or cancelled there, so that a back end may have put it away."""
 
     id: int
     order_id: int
     reference: str
     asked_at: datetime | None
     acknowledged_at: datetime | None
+    finished: bool
 
 
-def to_ask(connection: Connection, account: str, *, before: datetime, watched_since: datetime, limit: int) -> list[Asked]:
+def to_ask(
+    connection: Connection, account: str, *, before: datetime, watched_since: datetime, settled_by: datetime, limit: int
+) -> list[Asked]:
     """Return orders that were not asked about since `before`, at most `limit`.
 
     These are the orders that the back end holds and has not finished; those that were sent and that nobody looks up any
-    more, because a person was told; those with a copy there of which a person was told since `watched_since`; and those
-    withdrawn since then although something of them had left.
+    more, because a person was told; those with a copy there of which a person was told since `watched_since`; those
+    withdrawn since then although something of them had left; and, once, those finished since then and by `settled_by`: after
+    that time nothing that was sent for them can turn up there any more.
     """
     not_lately = or_(fulfilment_orders.c.asked_at.is_(None), fulfilment_orders.c.asked_at < before)
     ours = fulfilment_orders.c.account == account
@@ -63,6 +74,7 @@ def to_ask(connection: Connection, account: str, *, before: datetime, watched_si
         # Without the account, by which the database would rather look: a copy's write is of this one.
         (fulfilment_orders.c.id.in_(with_a_copy),),
         (ours, text(IS_WITHDRAWN), fulfilment_orders.c.sent_at.is_not(None), fulfilment_orders.c.updated_at >= watched_since),
+        (ours, text(IS_TO_LOOK_AT_AGAIN), fulfilment_orders.c.updated_at.between(watched_since, settled_by)),
     ):
         rows = connection.execute(
             select(*_ASKED)
@@ -85,6 +97,7 @@ _ASKED = (
     fulfilment_orders.c.reference,
     fulfilment_orders.c.asked_at,
     fulfilment_orders.c.acknowledged_at,
+    func.coalesce(fulfilment_orders.c.backend_status, "").in_(("despatched", "cancelled")).label("finished"),
 )
 
 

@@ -182,13 +182,16 @@ def awaiting(
         named = select_where(connection, cancellations, columns, {"reference_key": reference_key})
         found += [row for row in named if row.order_id is None]
     rows = [by_id(connection, number, lock=True) for number in sorted({row.id for row in found})]
-    return [
-        one
-        for one in rows
-        if one.source is Source.CALL
-        and (one.state.is_open or one.state is CancellationState.CANCELLED)
-        and (one.state is CancellationState.CANCELLED or one.expires_at is None or one.expires_at > at)
-    ]
+    return [one for one in rows if _counts_for_new_parts(one, at)]
+
+
+def _counts_for_new_parts(one: Cancellation, at: datetime) -> bool:
+    if one.source is Source.OPERATOR:
+        return one.units is None
+    if one.source is not Source.CALL:
+        return False
+    success = one.state is CancellationState.CANCELLED
+    return success or (one.state.is_open and (one.expires_at is None or one.expires_at > at))
 
 
 def store(connection: Connection, old: Cancellation, new: Cancellation, at: datetime) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from syncbridge.domain.returns import SentUnit
 from syncbridge.domain.states import SendState, UnitState
-from syncbridge.ledger.orders import slices
+from syncbridge.ledger.id_slices import slices
 from syncbridge.ledger.returns import expected_units
 from syncbridge.ledger.tables import (
     despatches,

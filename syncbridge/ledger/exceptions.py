@@ -122,6 +122,14 @@ def is_open(connection: Connection, kind: str, subject: str) -> bool:
     )
 
 
+def open_kinds_of(connection: Connection, subject: str) -> set[str]:
+    """Return the kinds of exceptions that are open for a subject."""
+    query = select(exceptions.c.kind).where(
+        exceptions.c.subject == subject, exceptions.c.state != ExceptionState.RESOLVED.value
+    )
+    return set(connection.execute(query).scalars())
+
+
 def resolved_since(connection: Connection, kind: str, subject: str, since: datetime) -> bool:
     """Say whether an exception of this kind about the subject was resolved after `since`, and none is open."""
     rows = connection.execute(
@@ -145,6 +153,16 @@ def open_subjects(connection: Connection, kind: str, subjects: Sequence[str]) ->
             )
         ).scalars()
     )
+
+
+def open_evidence(connection: Connection, kind: str, prefix: str) -> list[dict[str, Any]]:
+    """Return what is known of the open exceptions of a kind whose subjects begin with `prefix`."""
+    query = select(exceptions.c.evidence).where(
+        exceptions.c.kind == kind,
+        exceptions.c.subject.startswith(prefix, autoescape=True),
+        exceptions.c.state != ExceptionState.RESOLVED.value,
+    )
+    return list(connection.execute(query).scalars())
 
 
 def subjects_of(connection: Connection, kind: str) -> set[str]:

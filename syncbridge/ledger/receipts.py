@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from syncbridge.domain.backend import Condition, Disposition, ReceiptLine
-from syncbridge.domain.returns import Decision, ReceiptState
+from syncbridge.domain.returns import Decision, ReceiptState, is_undecided
 from syncbridge.domain.states import UnitState, require_unit
-from syncbridge.ledger.orders import slices
+from syncbridge.ledger.id_slices import slices
 from syncbridge.ledger.statements import insert_row, update_where
 from syncbridge.ledger.tables import (
     fulfilment_orders,
@@ -46,6 +46,11 @@ class Receipt:
     def left(self) -> int:
         """How many of its units are not found yet."""
         return self.quantity - len(self.units)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a person may decide about it."""
+        return is_undecided(self.state, self.decision)
 
     @property
     def subject(self) -> str:
@@ -94,6 +99,23 @@ def store(connection: Connection, account: str, return_id: int, line: ReceiptLin
         "updated_at": at,
     }
     return insert_row(connection, receipts, row, unless=("account", "receipt_line_id")) is not None
+
+
+def amend(connection: Connection, receipt: Receipt, line: ReceiptLine, at: datetime) -> bool:
+    """Note what a receipt line says now, to be looked at anew; false when somebody moved it on since we saw it."""
+    values = {
+        "order_line_number": line.order_line_number,
+        "sku": line.sku,
+        "quantity": line.quantity,
+        "condition": line.condition.value,
+        "disposition": line.disposition.value,
+        "raw_condition": line.raw_condition[:64],
+        "raw_disposition": line.raw_disposition[:64],
+        "state": ReceiptState.WAITING.value,
+        "updated_at": at,
+    }
+    seen = {"id": receipt.id, "state": receipt.state.value, "decision": receipt.decision}
+    return update_where(connection, receipts, seen, values) == 1
 
 
 def waiting(connection: Connection, limit: int) -> list[Receipt]:

@@ -11,10 +11,13 @@ from sqlalchemy import Connection, String, cast, exists, func, or_, select, upda
 
 from syncbridge.domain.refunds import ShownRefund
 from syncbridge.domain.returns import REFUNDING, Decision
-from syncbridge.ledger.orders import slices
+from syncbridge.ledger.id_slices import slices
 from syncbridge.ledger.receipts import receipt_subject
 from syncbridge.ledger.statements import insert_row
 from syncbridge.ledger.tables import exceptions, order_units, receipts, refunds, returned_units
+
+COST_NOTHING = "cost nothing"
+"""Says by what a refund is acknowledged where there was nothing to pay back."""
 
 
 def keep(

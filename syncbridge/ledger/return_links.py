@@ -62,6 +62,27 @@ def find_link(connection: Connection, account: str, codes: Collection[str], *, b
     return Link(parts[0].id, parts[0].order_id, "reference") if len(parts) == 1 else None
 
 
+def order_anywhere(connection: Connection, codes: Collection[str]) -> int | None:
+    """Return the one order to which codes lead in whichever back end: by RMA, label, tracking number or reference."""
+    if not codes:
+        return None
+    of_parcel = (
+        select(fulfilment_orders.c.order_id)
+        .join(despatches, despatches.c.fulfilment_order_id == fulfilment_orders.c.id)
+        .join(parcels, parcels.c.despatch_row == despatches.c.id)
+    )
+    for query in (
+        select(returns.c.order_id).where(returns.c.rma_number.in_(codes), returns.c.order_id.is_not(None)),
+        of_parcel.where(parcels.c.return_ident_code.in_(codes)),
+        of_parcel.where(parcels.c.shipment_key.in_(codes)),
+        select(fulfilment_orders.c.order_id).where(fulfilment_orders.c.reference.in_(codes)),
+    ):
+        found = set(connection.execute(query.distinct()).scalars())
+        if len(found) == 1:
+            return int(found.pop())
+    return None
+
+
 def link(
     connection: Connection, return_id: int, part_id: int, order_id: int, how: str, parcel: int | None, at: datetime
 ) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from syncbridge.domain.backend import FulfilmentStatus
 from syncbridge.domain.states import UnitState
-from syncbridge.ledger.orders import slices
+from syncbridge.ledger.id_slices import slices
 from syncbridge.ledger.stock import Place
 from syncbridge.ledger.tables import (
     IS_STILL_HELD,

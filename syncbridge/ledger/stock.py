@@ -21,6 +21,9 @@ Name = tuple[str, str, str]
 """(merchant, SCAYLE warehouse key, SCAYLE SKU)."""
 
 _FINEST = Decimal("0.0001")
+_PRIME = 2**31 - 1
+"""Numbers of changes are added up by their remainders: how large a back end makes them is its own business, and the sum of a
+few may be more than a database counts."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Level:
 
     `published` is what the shop was last known to hold; with `sending`, a quantity was sent since and no answer has
     proven it; with `sent_at`, a worker waits for that answer since then. `told` is the number that we sent last, whatever
-    came of it and whatever was made of it in the shop since. `stamp` is the newest stamp that the shop may
-    have seen for it, its own edits included.
+    came of it and whatever was made of it in the shop since, and `deducted` how many sold units were taken off for it.
+    `stamp` is the newest stamp that the shop may have seen for it, its own edits included.
     """
 
     account: str
@@ -58,6 +61,7 @@ class Level:
     missing_at: datetime | None
     asked_at: datetime | None
     told: int | None
+    deducted: int | None = None
 
     @property
     def place(self) -> Place:
@@ -167,7 +171,7 @@ def figures_mark(connection: Connection, account: str) -> tuple[int, int]:
     """Return a mark of an account's figures: it is another whenever any row of it has changed, whoever read it."""
     columns = stock_levels.c
     row = connection.execute(
-        select(func.count(), func.coalesce(func.sum(columns.sequence), 0)).where(columns.account == account)
+        select(func.count(), func.coalesce(func.sum(columns.sequence % _PRIME), 0)).where(columns.account == account)
     ).one()
     return int(row[0]), int(row[1])
 
@@ -213,6 +217,7 @@ def _all_levels() -> Select[Any]:
         active.label("active"),
         known.seen_at.label("asked_at"),
         case((told < 0, 0), else_=told).label("told"),
+        levels.in_flight.label("deducted"),
     ).join(
         catalogue_items, and_(known.account == levels.account, known.sku == levels.sku), isouter=True
     )

@@ -12,13 +12,18 @@ from syncbridge.ledger.tables import stock_levels
 
 
 def intend(connection: Connection, level: Level, terms: Terms, stamp: datetime, at: datetime) -> bool:
-    """Record that a quantity is about to be sent; false when somebody sent with that stamp or a newer one."""
+    """Record that a quantity is about to be sent; false when somebody sent with that stamp or a newer one.
+
+    False too when the back end's figure was read again since `level` was: whoever read it has counted anew, and where that
+    number was the shop's already there is no stamp that would tell.
+    """
     changed = connection.execute(
         _INTEND,
         {
             "of_account": level.account,
             "of_code": level.warehouse_code,
             "of_sku": level.sku,
+            "of_observed_at": level.observed_at,
             "to_sending": terms.sellable,
             "to_available": terms.available,
             "to_in_flight": terms.in_flight,
@@ -39,7 +44,11 @@ _OF = and_(
 )
 _INTEND = (
     update(stock_levels)
-    .where(_OF, or_(stock_levels.c.stamp.is_(None), stock_levels.c.stamp < bindparam("to_stamp")))
+    .where(
+        _OF,
+        stock_levels.c.observed_at == bindparam("of_observed_at"),
+        or_(stock_levels.c.stamp.is_(None), stock_levels.c.stamp < bindparam("to_stamp")),
+    )
     .values(
         sending=bindparam("to_sending"),
         available=bindparam("to_available"),

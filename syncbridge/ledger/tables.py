@@ -54,6 +54,10 @@ IS_UNFINISHED_THERE = (
     "state = 'acknowledged' AND (backend_status IS NULL OR backend_status NOT IN ('despatched', 'cancelled'))"
 )
 IS_WITHDRAWN = "state = 'withdrawn'"
+# Orders that were asked about one by one and are finished, until they are looked at once more.
+IS_TO_LOOK_AT_AGAIN = (
+    "state = 'acknowledged' AND backend_status IN ('despatched', 'cancelled') AND asked_at <= updated_at"
+)
 IS_OPEN_RETURN = "state IN ('waiting', 'expected', 'arrived')"
 IS_UNDONE_RECEIPT = "state IN ('waiting', 'held') OR decision = 'ask'"
 # Of these a back end may still have units to reserve, whether it has shown them or not.
@@ -95,6 +99,8 @@ fulfilment_orders = Table(
           sqlite_where=text(IS_UNFINISHED_THERE)),
     Index("ix_fulfilment_orders_withdrawn", "account", "updated_at", postgresql_where=text(IS_WITHDRAWN),
           sqlite_where=text(IS_WITHDRAWN)),
+    Index("ix_fulfilment_orders_to_look_at_again", "account", "updated_at", postgresql_where=text(IS_TO_LOOK_AT_AGAIN),
+          sqlite_where=text(IS_TO_LOOK_AT_AGAIN)),
     Index("ix_fulfilment_orders_still_held", "account", postgresql_where=text(IS_STILL_HELD),
           sqlite_where=text(IS_STILL_HELD)),
 )

@@ -56,3 +56,16 @@ def unfinished_writes(
         query = query.where(transmissions.c.kind == kind)
     rows = connection.execute(query.order_by(transmissions.c.due_at, transmissions.c.id).limit(limit)).all()
     return [UnfinishedWrite(**{**row._mapping, "state": SendState(row.state)}) for row in rows]
+
+
+def is_parked_order(connection: Connection, reference: str) -> bool:
+    """Say whether a fulfilment order is at no back end, as far as anybody knows, and nothing of ours tries it again."""
+    found = connection.execute(
+        select(transmissions.c.id).where(
+            transmissions.c.kind == "order",
+            transmissions.c.key == reference,
+            transmissions.c.state.in_((SendState.PENDING.value, SendState.SENT.value)),
+            transmissions.c.due_at.is_(None),
+        )
+    )
+    return found.first() is not None

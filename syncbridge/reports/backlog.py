@@ -83,9 +83,11 @@ def backlog(connection: Connection, at: datetime) -> list[Backlog]:
 
 
 def feed_positions(connection: Connection) -> list[FeedPosition]:
-    """Return how far every feed was read."""
+    """Return how far every feed was read. What stock notes for itself beside the feeds (`stock-held:…`) is none."""
     rows = connection.execute(
-        select(cursors.c.name, cursors.c.read_to, cursors.c.updated_at).order_by(cursors.c.name)
+        select(cursors.c.name, cursors.c.read_to, cursors.c.updated_at)
+        .where(~cursors.c.name.startswith("stock-"))
+        .order_by(cursors.c.name)
     ).all()
     return [FeedPosition(row.name, row.read_to, row.updated_at) for row in rows]
 

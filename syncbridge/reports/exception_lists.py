@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from syncbridge.domain.exception_kinds import KINDS, Severity
+from syncbridge.domain.exception_kinds import KINDS
+from syncbridge.domain.exception_kinds.kind import Severity
 from syncbridge.domain.states import ExceptionState
 from syncbridge.ledger.tables import exceptions
 

@@ -83,6 +83,10 @@ _RETURNS: dict[str, Callable[[Fact], str]] = {
         f"({str(fact.detail['source']).replace('_', ' ')}, {str(fact.detail['reason']).replace('_', ' ')})"
     ),
     "goods_came_back": _came_back,
+    "receipt_amended": lambda fact: (
+        f"the warehouse says something else of receipt {fact.subject}: {_said(fact.detail['now'])} instead of "
+        f"{_said(fact.detail['was'])}"
+    ),
     "return_without_announcement": lambda fact: (
         f"a parcel came back without an announcement, known by its {fact.detail['found_by']} ({fact.subject})"
     ),
@@ -95,6 +99,10 @@ _RETURNS: dict[str, Callable[[Fact], str]] = {
     "refund_acknowledged": lambda fact: f"SCAYLE shows the refund of {_units(fact.detail)}",
     "refund_shown": lambda fact: f"SCAYLE tells of a refund: {_units(fact.detail)}, {_amount(fact.detail)}",
 }
+
+
+def _said(goods: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in goods.items())
 
 
 def _amount(detail: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, exists, func, select
 
 from syncbridge.domain.money import Money
 from syncbridge.domain.states import ExceptionState, SendState
-from syncbridge.ledger.orders import slices
+from syncbridge.ledger.id_slices import slices
 from syncbridge.ledger.tables import exceptions, fulfilment_orders, order_units, orders
 from syncbridge.reports.exception_lists import open_per_order
 

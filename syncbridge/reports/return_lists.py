@@ -11,7 +11,7 @@ from sqlalchemy import Connection, or_, select, text
 from syncbridge.domain.money import Money
 from syncbridge.domain.returns import Decision, ReceiptState, ReturnSource, ReturnState
 from syncbridge.domain.states import UnitState
-from syncbridge.ledger.orders import slices
+from syncbridge.ledger.id_slices import slices
 from syncbridge.ledger.tables import (
     IS_OPEN_RETURN,
     IS_UNDONE_RECEIPT,

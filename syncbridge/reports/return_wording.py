@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from syncbridge.domain.returns import Decision, ReceiptState
+from syncbridge.domain.returns import Decision, ReceiptState, is_undecided
+from syncbridge.ledger.refunds import COST_NOTHING
 from syncbridge.reports.return_lists import ReceiptView, ReturnedUnitView
 
 LINKS = {
@@ -29,11 +30,13 @@ def return_in_shop(unit: ReturnedUnitView, time: Callable[[datetime | None], str
 
 def refund(unit: ReturnedUnitView, time: Callable[[datetime | None], str]) -> str | None:
     """Say whether SCAYLE shows a unit's refund; `time` writes an instant."""
+    if unit.refunded_by == COST_NOTHING:
+        return "nothing to refund: it cost nothing"
     if unit.refunded_at is not None:
         return f"shown {time(unit.refunded_at)} by {unit.refunded_by}"
     return "not shown yet" if unit.shown_at is not None else None
 
 
 def can_be_decided(receipt: ReceiptView) -> bool:
-    """Say whether a person may decide about a receipt: its money is theirs to say, or it belongs to no unit by itself (yet)."""
-    return receipt.decision == Decision.ASK or receipt.state in (ReceiptState.HELD, ReceiptState.WAITING)
+    """Say whether a person may decide about a receipt."""
+    return is_undecided(ReceiptState(receipt.state), receipt.decision)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta
 
 
 class SandboxClock:
-    """Tell a time that runs like the wall clock but can be moved by the control plane.
+    """Tell a time that runs like the wall clock but can be moved, and stopped, by the control plane.
 
     Coroutines that wait on this clock wake when *its* time has come, also when it was moved there. All
     methods belong to the event loop's thread, except that moving the clock is safe from any thread.
@@ -17,11 +18,12 @@ class SandboxClock:
     def __init__(self, offset_seconds: float = 0.0) -> None:
         self._initial_offset_seconds = offset_seconds
         self._offset_seconds = offset_seconds
+        self._stopped_at: float | None = None
         self._sleepers: set[asyncio.Future[None]] = set()
 
     def timestamp(self) -> float:
         """Return sandbox time in epoch seconds."""
-        return time.time() + self._offset_seconds
+        return whole_microseconds(self._wall() + self._offset_seconds)
 
     def now(self) -> datetime:
         """Return sandbox time as an aware UTC datetime."""
@@ -31,18 +33,33 @@ class SandboxClock:
         """Move the clock to `instant`; raise ValueError if it is naive. Moving backwards is allowed."""
         if instant.tzinfo is None:
             raise ValueError("the sandbox clock takes aware datetimes only")
-        self._offset_seconds = instant.timestamp() - time.time()
+        self._offset_seconds = whole_microseconds(instant.timestamp() - self._wall())
         self._wake_sleepers()
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward by `seconds`; raise ValueError if that is negative."""
         if seconds < 0:
             raise ValueError("advance takes a number of seconds >= 0")
-        self._offset_seconds += seconds
+        self._offset_seconds = whole_microseconds(self._offset_seconds + seconds)
+        self._wake_sleepers()
+
+    def stop(self) -> None:
+        """Stand still at the next whole second, so that sums of seconds are exact. It can still be moved; what is due then happens."""
+        shown = math.ceil(self.timestamp())
+        self._stopped_at = whole_microseconds(self._wall())
+        self._offset_seconds = whole_microseconds(shown - self._stopped_at)
+        self._wake_sleepers()
+
+    def go_on(self) -> None:
+        """Run again, from the time that it shows."""
+        now = self.timestamp()
+        self._stopped_at = None
+        self._offset_seconds = now - self._wall()
         self._wake_sleepers()
 
     def restore(self) -> None:
-        """Go back to the offset the clock was made with."""
+        """Run with the offset the clock was made with."""
+        self._stopped_at = None
         self._offset_seconds = self._initial_offset_seconds
         self._wake_sleepers()
 
@@ -56,8 +73,13 @@ class SandboxClock:
 
     async def sleep_until_timestamp(self, due: float) -> None:
         """Return when sandbox time has reached `due`, in epoch seconds."""
-        while (remaining := due - self.timestamp()) > 0:
-            await self.moved_or_elapsed(remaining)
+        while due > self.timestamp():
+            await self.moved_or_elapsed(self.seconds_until(due))
+
+    def seconds_until(self, due: float) -> float | None:
+        """Return the wall time until sandbox time reaches `due` (epoch seconds), 0 once it has; None while it stands still."""
+        remaining = due - self.timestamp()
+        return 0.0 if remaining <= 0 else None if self._stopped_at is not None else remaining
 
     async def moved_or_elapsed(self, seconds: float | None) -> None:
         """Return when the clock was moved or after `seconds` of wall time, whichever comes first.
@@ -80,9 +102,21 @@ class SandboxClock:
         """Wake whoever waits in `moved_or_elapsed`, because what they wait for may have become earlier."""
         self._wake_sleepers()
 
+    def _wall(self) -> float:
+        return time.time() if self._stopped_at is None else self._stopped_at
+
     def _wake_sleepers(self) -> None:
         for sleeper in tuple(self._sleepers):
             sleeper.get_loop().call_soon_threadsafe(_resolve, sleeper)
+
+
+def whole_microseconds(seconds: float) -> float:
+    """Round an instant in epoch seconds to what a datetime carries.
+
+    Without it what is due at `now()` and some days may lie a fraction of a microsecond after the same days by `timestamp()`:
+    a standing clock that is moved just there would never reach it.
+    """
+    return round(seconds, 6)
 
 
 def _resolve(sleeper: asyncio.Future[None]) -> None:

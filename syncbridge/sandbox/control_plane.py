@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from syncbridge.sandbox.clock import SandboxClock, format_instant, parse_instant
 from syncbridge.sandbox.faults import CONTROL_PREFIX, FaultPlan
 from syncbridge.sandbox.journal import Journal
+
+RESET: web.AppKey[Callable[[], None]] = web.AppKey("RESET", object)  # type: ignore[arg-type]  # keys take classes only
+"""What brings a stand-in's state back to how it started."""
+
+Refusal = TypeVar("Refusal", bound=Exception)
 
 
 class ControlError(Exception):
@@ -44,6 +51,26 @@ async def control_error_middleware(request: web.Request, handler: Any) -> web.St
         return web.json_response({"error": str(error)}, status=error.status)
 
 
+def answer_refusals(
+    impossible: type[Exception], refusal: type[Refusal], told: Callable[[Refusal], tuple[int, str]]
+) -> Middleware:
+    """Make the middleware that answers what the warehouse cannot do with 409, and refusals of control calls as `told` has it."""
+
+    @web.middleware
+    async def refusals_are_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith(CONTROL_PREFIX):
+            return await handler(request)
+        try:
+            return await handler(request)
+        except impossible as error:
+            raise ControlError(409, str(error)) from error
+        except refusal as error:
+            status, text = told(error)
+            raise ControlError(status, text) from error
+
+    return refusals_are_answers
+
+
 def add_shared_control(app: web.Application, clock: SandboxClock, plan: FaultPlan, journal: Journal) -> None:
     """Add `/_sandbox/clock`, `/_sandbox/faults` and `/_sandbox/journal` to an application."""
 
@@ -53,13 +80,15 @@ def add_shared_control(app: web.Application, clock: SandboxClock, plan: FaultPla
     async def move_clock(request: web.Request) -> web.Response:
         body = await control_body(request)
         try:
+            if not body.keys() & {"now", "advanceSeconds", "stopped"}:
+                raise ControlError(400, 'give {"now": …}, {"advanceSeconds": …} or {"stopped": true}')
+            if "stopped" in body:
+                (clock.stop if body["stopped"] else clock.go_on)()
             if "now" in body:
                 clock.set(parse_instant(body["now"]))
             elif "advanceSeconds" in body:
                 clock.advance(float(body["advanceSeconds"]))
-            else:
-                raise ControlError(400, 'give {"now": …} or {"advanceSeconds": …}')
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ControlError(400, str(error)) from error
         return web.json_response({"now": format_instant(clock.now())})
 

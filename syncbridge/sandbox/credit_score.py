@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncbridge.sandbox.credit_rule import CreditPlan, Wish
-from syncbridge.sandbox.records import RETURNED, SHIPPED, ShopRecord, ShopUnit, WarehouseRecord
 from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.shop_records import RETURNED, SHIPPED, ShopRecord, ShopUnit
+from syncbridge.sandbox.warehouse_records import WarehouseRecord
 
 CREDIT_SECTIONS = "cancellationRequests,refunds"
 """The sections of the SCAYLE stand-in's state that `read_questions` and `read_refunds` need."""

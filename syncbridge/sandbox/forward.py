@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncbridge.sandbox.records import ShopRecord
 from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.shop_records import ShopRecord
 
 
 def forward_only(shop: ShopRecord, history: Sequence[Mapping[str, Any]] = ()) -> Score:

@@ -7,19 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from syncbridge.sandbox.records import (
+from syncbridge.sandbox.exception_records import OpenException
+from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.shop_records import (
     CANCELLED_BY_MERCHANT,
     CANCELLED_BY_SHOP,
     OPEN,
     RETURNED,
     SHIPPED,
-    OpenException,
     ShopRecord,
     ShopUnit,
-    WarehouseOrder,
-    WarehouseRecord,
 )
-from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.warehouse_records import WarehouseOrder, WarehouseRecord
 
 CONFIRMED_STATES = frozenset({"CONFIRMED", "DELEGATED", "SHIPPED", "INVOICED"})
 """States of a SCAYLE order from which on it is real (SCAYLE contract 4.4), as the stand-in names them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from syncbridge.sandbox.records import RETURNED, ShopRecord
 from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.shop_records import RETURNED, ShopRecord
 
 
 def money_conserves(shop: ShopRecord) -> Score:

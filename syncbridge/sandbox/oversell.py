@@ -7,14 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from syncbridge.sandbox.invariants import owed_units
-from syncbridge.sandbox.records import (
-    CANCELLED_BY_SHOP,
-    OPEN,
-    REFERENCE,
-    ShopRecord,
-    WarehouseRecord,
-)
 from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.shop_records import CANCELLED_BY_SHOP, OPEN, ShopRecord
+from syncbridge.sandbox.warehouse_records import REFERENCE, WarehouseRecord
 
 PEOPLE = frozenset({"panel", "seed"})
 """Sources of a stock write that was not ours."""

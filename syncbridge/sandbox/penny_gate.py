@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from syncbridge.sandbox.records import (
-    CANCELLED_BY_SHOP,
-    OpenException,
-    ShopRecord,
-    WarehouseOrder,
-    WarehouseRecord,
-)
+from syncbridge.sandbox.exception_records import OpenException
 from syncbridge.sandbox.score import Score, Violation, score
+from syncbridge.sandbox.shop_records import CANCELLED_BY_SHOP, ShopRecord
+from syncbridge.sandbox.warehouse_records import WarehouseOrder, WarehouseRecord
 
 
 def penny_gate(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from syncbridge.sandbox.clock import parse_instant
-from syncbridge.sandbox.records import RequestEntry
+from syncbridge.sandbox.request_records import RequestEntry
 from syncbridge.sandbox.score import Score, Violation, score
 
 RELEARNING = timedelta(seconds=60)

@@ -32,7 +32,8 @@ from syncbridge.sandbox.retail_day import read_day
 AMPLE_STOCK = 1_000_000
 """Units of every product in the warehouse, for a replay that is not about stock."""
 
-PLACE_TIMEOUT_SECONDS = 30.0
+PLACE_TIMEOUT_SECONDS = 120.0
+"""A stand-in answers in moments; all that it knows of a long run, on a machine that does much else, takes longer."""
 
 
 class ReplayRefused(RuntimeError):

@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from syncbridge.sandbox.clock import SandboxClock
+from syncbridge.sandbox.clock import SandboxClock, whole_microseconds
 
 BATCH = 100
 """Events run in one go before requests get their turn."""
@@ -34,7 +34,7 @@ class Scheduler:
 
     def at(self, due: float, callback: Callable[[], None]) -> None:
         """Run `callback` when sandbox time has reached `due` (epoch seconds)."""
-        heapq.heappush(self._heap, (due, next(self._numbers), callback))
+        heapq.heappush(self._heap, (whole_microseconds(due), next(self._numbers), callback))
         if self._waiting_for is not None and due < self._waiting_for:
             self._clock.nudge()
 
@@ -65,6 +65,6 @@ class Scheduler:
             if self._heap and self._heap[0][0] <= self._clock.timestamp():
                 continue
             self._waiting_for = self._heap[0][0] if self._heap else float("inf")
-            seconds = self._waiting_for - self._clock.timestamp() if self._heap else None
+            seconds = self._clock.seconds_until(self._waiting_for) if self._heap else None
             await self._clock.moved_or_elapsed(seconds)
             self._waiting_for = None

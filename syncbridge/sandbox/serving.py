@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import os
 import signal
+import sys
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from syncbridge.sandbox.ending import what_is_waited_for
 from syncbridge.sandbox.faults import CONTROL_PREFIX
+
+STOP_SECONDS = 10.0
+"""How long an orderly stop may take (chosen; it takes milliseconds, with calls under way two seconds)."""
 
 
 def require_loopback(host: str) -> None:
@@ -46,7 +52,18 @@ async def _serve(app: web.Application, host: str, port: int) -> None:
         print(f"listening on http://{host}:{runner.addresses[0][1]}", flush=True)
         await stop.wait()
     finally:
-        await runner.cleanup()
+        await _clean_up(runner)
+
+
+async def _clean_up(runner: web.AppRunner) -> None:
+    """Stop in order; whatever does not let itself be stopped is named and ends with the process."""
+    cleaning = asyncio.create_task(runner.cleanup())
+    await asyncio.wait([cleaning], timeout=STOP_SECONDS)
+    if not cleaning.done():
+        waits = what_is_waited_for(asyncio.get_running_loop())
+        print(f"not stopped within {STOP_SECONDS:g} s; it waits for:\n{waits}", file=sys.stderr, flush=True)
+        os._exit(1)
+    cleaning.result()
 
 
 def control_token_middleware(token: str | None) -> Middleware:

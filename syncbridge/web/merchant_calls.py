@@ -15,8 +15,8 @@ import structlog
 from flask import Response, request
 from prometheus_client import Histogram
 
-from syncbridge.flows import intake
 from syncbridge.flows.context import Context
+from syncbridge.flows.refused_messages import record_refused
 from syncbridge.ledger.gauges import is_database_trouble
 from syncbridge.log import context as log_context
 from syncbridge.web.auth import refuse_stranger
@@ -85,7 +85,7 @@ class MerchantCall:
             log.error("merchant_call_not_kept", call=self.name, error=type(second).__name__, at=where(second))
 
     def _keep(self, context: Context, merchant: str, body: Body, reason: str, kind: str) -> None:
-        intake.record_refused(
+        record_refused(
             context, f"{self.name}:{merchant}", body.raw, reason, kind=kind, size_bytes=body.size_bytes
         )
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from aiohttp import web
 
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 from syncbridge.sandbox.orderwise import Launch as OrderWiseLaunch
 from syncbridge.sandbox.orderwise import build_app as build_orderwise
 from syncbridge.sandbox.scayle import LaunchSettings

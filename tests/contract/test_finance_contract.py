@@ -15,7 +15,8 @@ from connectors.orderwise.decimal_json import read_json
 from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.domain.errors import AlreadyExists, Misconfigured, NeedsPerson, OutcomeUnknown
 from syncbridge.domain.finance import Batch, Posting, PostingType
-from syncbridge.ports import Capability, FinanceBackend
+from syncbridge.ports.backend import Capability
+from syncbridge.ports.finance import FinanceBackend
 
 PATH = "/accounts/financial-batch"
 AT = datetime(2026, 7, 2, 13, 5, 11, tzinfo=UTC)
@@ -50,7 +51,7 @@ Make = Callable[..., FinanceBackend]
 
 @pytest.fixture
 def make(orderwise_server: str, orderwise_control: Any, open_quota: Any, closed_breaker: Any) -> Make:
-    def made(*, financial: str = "api", deadline_seconds: float = 20.0, **changes: Any) -> FinanceBackend:
+    def made(*, financial: str = "api", **changes: Any) -> FinanceBackend:
         settings = OrderWiseSettings.model_validate(
             {
                 "base_url": f"{orderwise_server}/OWAPI",
@@ -68,7 +69,6 @@ def make(orderwise_server: str, orderwise_control: Any, open_quota: Any, closed_
             "orderwise-sandbox",
             open_quota,
             closed_breaker,
-            deadline_seconds=deadline_seconds,
         ).finance
 
     return made
@@ -181,7 +181,7 @@ def test_what_has_no_nominal_or_currency_there_is_a_fault(make: Make) -> None:
 
 @pytest.mark.parametrize("fault", ["timeout_after", "truncated_json"])
 def test_a_lost_answer_is_looked_up_and_found(make: Make, orderwise_control: Any, fault: str) -> None:
-    ledger = make(deadline_seconds=3)
+    ledger = make()
     body = ledger.compose_batch(BATCH)
     orderwise_control.fault("POST", PATH, fault)
     with pytest.raises(OutcomeUnknown):
@@ -192,7 +192,7 @@ def test_a_lost_answer_is_looked_up_and_found(make: Make, orderwise_control: Any
 
 
 def test_a_lost_request_is_looked_up_not_found_and_sent_again(make: Make, orderwise_control: Any) -> None:
-    ledger = make(deadline_seconds=3)
+    ledger = make()
     body = ledger.compose_batch(BATCH)
     orderwise_control.fault("POST", PATH, "timeout_before")
     with pytest.raises(OutcomeUnknown):

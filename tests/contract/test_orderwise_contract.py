@@ -28,7 +28,7 @@ from syncbridge.domain.errors import AlreadyExists, Misconfigured, NeedsPerson, 
 from syncbridge.domain.orders import Address, FulfilmentRequest, Line, Totals
 from syncbridge.domain.prices import Discount, ShopFee, ShopPayment
 from syncbridge.domain.stock import whole_units
-from syncbridge.ports import FeedPage
+from syncbridge.ports.answers import FeedPage
 
 RATE = Decimal("0.2")
 ADDRESS = Address(

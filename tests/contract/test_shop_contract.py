@@ -15,7 +15,7 @@ from connectors.scayle.adapter import ScayleShop
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import Misconfigured, NeedsPerson, NotFound, OutcomeUnknown, RetryLater
 from syncbridge.domain.orders import ShopUnitState
-from syncbridge.ports import Shipment, Shop, UnitCancellation, UnitReturn
+from syncbridge.ports.shop import Shipment, Shop, UnitCancellation, UnitReturn
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -28,7 +28,6 @@ def settings_for(root: str) -> ScayleSettings:
                 {"key": "nb", "country": "GB", "currencies": ["GBP"], "default": True},
                 {"key": "nb", "country": "DE", "currencies": ["EUR"]},
             ],
-            "read_timeout_seconds": 0.8,
         }
     )
 
@@ -242,7 +241,6 @@ def test_a_lost_answer_to_a_shipment_is_unknown_and_the_order_tells(
         ("http", {"status": 500}),
         ("http", {"status": 503}),
         ("html_502", {}),
-        ("slow", {"milliseconds": 1000}),
     ],
 )
 def test_a_failing_server_leaves_a_write_unknown_and_a_read_repeatable(
@@ -253,6 +251,20 @@ def test_a_failing_server_leaves_a_write_unknown_and_a_read_repeatable(
     with pytest.raises(OutcomeUnknown):
         shop.send_shipment(shop.compose_shipment(shipment(order_id, (1,))))
     scayle_control.fault("GET", "/shops", fault, **more)
+    with pytest.raises(RetryLater):
+        shop.read_order(order_id)
+
+
+def test_an_answer_that_does_not_come_in_time_leaves_a_write_unknown_and_a_read_repeatable(
+    scayle_server: str, place: Callable[..., int], scayle_control: Any, open_quota: Any, closed_breaker: Any
+) -> None:
+    order_id = place()
+    impatient = settings_for(scayle_server).model_copy(update={"read_timeout_seconds": 0.3})
+    shop = ScayleShop(impatient, "sandbox-token", open_quota, closed_breaker)
+    scayle_control.fault("POST", "/fulfillment/shipments", "slow", milliseconds=3000)
+    with pytest.raises(OutcomeUnknown):
+        shop.send_shipment(shop.compose_shipment(shipment(order_id, (1,))))
+    scayle_control.fault("GET", "/shops", "slow", milliseconds=3000)
     with pytest.raises(RetryLater):
         shop.read_order(order_id)
 

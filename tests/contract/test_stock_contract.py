@@ -24,7 +24,8 @@ from syncbridge.domain.errors import (
     VendorError,
 )
 from syncbridge.domain.stock import ShopStock, StockRow, StockWrite
-from syncbridge.ports import FulfilmentBackend, Shop
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.shop import Shop
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ODD = ("A B", "A/B", "A+B", "A%2FB", "100%?#&=;", "Größe-名", "85123a", "85123A")
@@ -41,7 +42,6 @@ def shop(scayle_server: str, scayle_control: Any, open_quota: Any, closed_breake
         {
             "base_url": f"{scayle_server}/api/admin/v1",
             "shops": [{"key": "nb", "country": "GB", "currencies": ["GBP"]}],
-            "read_timeout_seconds": 0.8,
             "stock_bulk_chunk": 3,
         }
     )
@@ -242,7 +242,7 @@ def make(scend_server: str, scend_control: Any, open_quota: Any, closed_breaker:
 
     def backend(**more: Any) -> ScendBackend:
         settings = ScendSettings.model_validate(
-            {"base_url": f"{scend_server}/v1", "account_code": "ACME-UK", "read_timeout_seconds": 0.8, **more}
+            {"base_url": f"{scend_server}/v1", "account_code": "ACME-UK", **more}
         )
         return ScendBackend(settings, "scend-sandbox-token", open_quota, closed_breaker)
 

@@ -17,13 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from installation import Installation, installation, small_clean_orders, wait_until
+from installation import PATIENCE_SECONDS, Installation, installation, small_clean_orders, wait_until
 from sqlalchemy import select
 
 from syncbridge.ledger.tables import inbox
 from syncbridge.sandbox.demo.addresses import MERCHANT, SHOP_KEY, WAREHOUSE
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ORDERS = f"/scayle/{MERCHANT}/orders"
 SHOPPER = {
@@ -202,14 +202,17 @@ def aftermath(whole: Installation, placed: dict[str, int]) -> Aftermath:
     kept = {name: number for name, (body, _, _) in REFUSED.items() for raw, number in rows if raw == body}
     # What is wrong with an order itself shows when it is prepared for the warehouse, a moment later.
     owed = {document["orderId"] for document in ODD.values()} | set(placed.values())
+    foretold = {(ODD[name]["orderId"], code) for name, code in NAMED_FAULTS.items()}
+    foretold |= {(placed[name], code) for name, (_order, _address, code) in BAD_ORDERS.items()}
     seen: list[dict[str, Any]] = []
 
     def complete() -> bool:
         seen[:] = whole.exceptions()
-        return owed <= {row["order_id"] for row in seen}
+        named = {(row["order_id"], fault["code"]) for row in seen for fault in row["evidence"].get("faults", [])}
+        return owed <= {row["order_id"] for row in seen} and foretold <= named
 
     wait_until(
-        complete, 180, lambda: f"no exception about {owed - {row['order_id'] for row in seen}} in {seen}"
+        complete, PATIENCE_SECONDS, lambda: f"no exception about {owed - {row['order_id'] for row in seen}} in {seen}"
     )
     return Aftermath(answers, seen, kept)
 
@@ -303,7 +306,7 @@ def test_good_orders_go_their_way_beside_all_that(whole: Installation) -> None:
         units = whole.vendors.scayle.call("GET", "/state", section="units")["units"]
         return [one for one in units if one["orderId"] in orders and one["status"] != "delivered"]
 
-    wait_until(lambda: not open_units(), 180, lambda: str(open_units()[:3]))
+    wait_until(lambda: not open_units(), PATIENCE_SECONDS, lambda: str(open_units()[:3]))
 
 
 def test_afterwards_no_5xx_was_answered_and_no_log_knows_the_shopper(whole: Installation) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,13 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from installation import Installation, installation, wait_until
+from installation import PATIENCE_SECONDS, Installation, installation, wait_until
 
 from syncbridge.sandbox.demo.addresses import MERCHANT, SCAYLE_PATH, SHOP_KEY
 from syncbridge.sandbox.demo.second import ERP_MERCHANT, ERP_WAREHOUSE
 from syncbridge.sandbox.replay import ControlPlane, ReplayRefused
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 BOTH = (MERCHANT, ERP_MERCHANT)
 CLOSED = {"cancelled", "undeliverable"}
@@ -65,7 +66,7 @@ def an_order(one: Installation, merchant: str) -> int:
     for _ in range(40):
         (order_id,) = one.place(1)
         if one.placed[order_id].merchants == (merchant,):
-            wait_until(lambda: held(one, merchant, order_id) is not None, 120)  # noqa: B023 - it is waited for at once
+            wait_until(lambda: held(one, merchant, order_id) is not None, PATIENCE_SECONDS)  # noqa: B023 - it is waited for at once
             return order_id
     raise AssertionError(f"the supply has nothing for {merchant}")
 
@@ -96,7 +97,7 @@ def ask_until_answered(one: Installation, order_id: int, merchant: str) -> reque
             return None
         return answer if answer.status_code == 201 else None
 
-    found: requests.Response = wait_until(answered, 120)
+    found: requests.Response = wait_until(answered, PATIENCE_SECONDS)
     return found
 
 
@@ -108,12 +109,12 @@ def restart_web(one: Installation) -> None:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                up = session.get(f"{one.addresses.web}/healthz", timeout=2).status_code == 200
+                up = session.get(f"{one.addresses.web}/healthz", timeout=10).status_code == 200
         except requests.RequestException:
             return False
         return up and one.pid("web") != old
 
-    wait_until(is_back, 120)
+    wait_until(is_back, PATIENCE_SECONDS)
 
 
 def unit_states(one: Installation, order_id: int) -> set[str]:
@@ -139,22 +140,35 @@ def test_a_success_outlives_a_restart_an_empty_redis_and_two_days(one: Installat
     assert {(answer.status_code, answer.content) for answer in again} == {(201, first.content)}
 
 
+def an_order_whose_answer_was_lost(one: Installation, merchant: str) -> int:
+    """Return an order whose cancellation was under way in the back end when our web process was killed."""
+    slow = {"match": {"pathRegex": ".*cancel.*"}, "fault": "slow", "milliseconds": 6000, "times": 1}
+    for _ in range(5):
+        order_id = an_order(one, merchant)
+        web = one.pid("web")
+        plane_of(one, merchant).call("POST", "/faults", slow)
+        with ThreadPoolExecutor(1) as pool:
+            lost = pool.submit(ask, one, order_id, merchant)
+            wait_until(lambda: one.calls_in_flight() or lost.done(), PATIENCE_SECONDS)  # noqa: B023 - it is waited for at once
+            time.sleep(0.3)
+            os.killpg(web, signal.SIGKILL)
+            error = lost.exception(timeout=PATIENCE_SECONDS)
+        wait_until(lambda: one.pid("web") != web, PATIENCE_SECONDS)  # noqa: B023 - as above
+        if isinstance(error, requests.RequestException):
+            return order_id
+        # On a machine with much else to do the back end's answer was there before the blow.
+        plane_of(one, merchant).call("DELETE", "/faults")
+    raise AssertionError("the answer always came before the blow")
+
+
 @pytest.mark.parametrize("merchant", BOTH)
 def test_a_web_process_that_dies_while_it_answers_leaves_one_truth(one: Installation, merchant: str) -> None:
-    order_id = an_order(one, merchant)
-    slow = {"match": {"pathRegex": ".*cancel.*"}, "fault": "slow", "milliseconds": 6000, "times": 1}
-    plane_of(one, merchant).call("POST", "/faults", slow)
-    with ThreadPoolExecutor(1) as pool:
-        lost = pool.submit(ask, one, order_id, merchant)
-        wait_until(one.calls_in_flight, 60)
-        time.sleep(0.3)
-        one.processes.kill("web")
-        assert isinstance(lost.exception(timeout=30), requests.RequestException)
+    order_id = an_order_whose_answer_was_lost(one, merchant)
     answer = ask_until_answered(one, order_id, merchant)
     assert answer.json()["cancellationResult"] == "successful"
     assert held(one, merchant, order_id)["status"] == "CANCELLED"
     one.vendors.scayle.call("POST", f"/orders/{order_id}/cancel", {"wait": True})
-    wait_until(lambda: unit_states(one, order_id) <= CLOSED, 120, lambda: str(unit_states(one, order_id)))
+    wait_until(lambda: unit_states(one, order_id) <= CLOSED, PATIENCE_SECONDS, lambda: str(unit_states(one, order_id)))
 
 
 def test_calls_at_once_get_one_answer_and_cancel_once(one: Installation) -> None:
@@ -207,7 +221,7 @@ def test_strangers_and_unknown_names_cancel_nothing(one: Installation) -> None:
         listed = session.get(
             f"{one.addresses.scayle}{SCAYLE_PATH}/warehouses",
             headers={"X-Access-Token": one.addresses.scayle_token},
-            timeout=10,
+            timeout=60,
         ).json()
     (other,) = [row["id"] for row in listed["entities"] if row["referenceKey"] == ERP_WAREHOUSE]
     assert ask(one, order_id, warehouseIds=[other]).status_code == 503

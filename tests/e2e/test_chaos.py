@@ -11,17 +11,21 @@ import time
 from pathlib import Path
 
 import pytest
+from installation import PATIENCE_SECONDS
 
 from syncbridge.sandbox.chaos import ChaosOptions, run_chaos
 from syncbridge.sandbox.demo.installing import CHECKOUT
 from syncbridge.sandbox.demo.processes import usual_environment
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def test_nothing_is_lost_or_doubled_in_half_a_minute_of_storm(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    options = ChaosOptions(orders=30, seconds=25, kill_every=7, seed=1, report=report, state_dir=tmp_path / "stage")
+    stage = tmp_path / "stage"
+    options = ChaosOptions(
+        orders=30, seconds=25, kill_every=7, seed=1, settle_seconds=PATIENCE_SECONDS, report=report, state_dir=stage
+    )
     code = run_chaos(options)
     assert report.exists(), "it could not be carried out; the output says why"
     result = json.loads(report.read_text(encoding="utf-8"))
@@ -51,7 +55,7 @@ def test_ctrl_c_in_the_middle_leaves_no_process_behind(tmp_path: Path) -> None:
         time.sleep(3)
         assert _processes_of(stage)
         os.kill(chaos.pid, signal.SIGINT)
-        said, _ = chaos.communicate(timeout=240)
+        said, _ = chaos.communicate(timeout=PATIENCE_SECONDS)
     assert chaos.returncode == 128 + signal.SIGINT, said
     assert _processes_of(stage) == []
 

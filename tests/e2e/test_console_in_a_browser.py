@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from installation import Installation, installation, wait_until
+from installation import PATIENCE_SECONDS, Installation, installation, wait_until
 from real_browser import real_browser
 
 from syncbridge.sandbox.demo.addresses import SHOP_KEY
 
-pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_customer_service_announces_a_return_and_the_warehouse_has_it(place: Ins
     with real_browser() as page:
         (order_id,) = place.place(1)
         place.await_on_scend([order_id])
-        place.await_settled(150)
+        place.await_settled()
         seen: list[str] = []
         page.on("request", lambda request: seen.append(request.url))
         page.on("console", lambda message: seen.append(f"the browser says: {message.text}"))
@@ -54,7 +54,7 @@ def test_customer_service_announces_a_return_and_the_warehouse_has_it(place: Ins
         page.reload()
         assert page.locator(".rma").all_inner_texts() == [number]
 
-        wait_until(lambda: returns_in_scend(place, order_id), 120)
+        wait_until(lambda: returns_in_scend(place, order_id), PATIENCE_SECONDS)
         (held,) = returns_in_scend(place, order_id)
         assert held["rmaNumber"] == number
         assert [line["quantityAnnounced"] for line in held["lines"]] == [1]
@@ -82,7 +82,7 @@ def test_nothing_is_wider_than_a_telephone(place: Installation) -> None:
         page.get_by_label("Password").fill(place.addresses.console_password)
         page.get_by_role("main").get_by_role("button", name="Sign in").click()
         order_id = next(iter(place.placed), None) or place.place(1)[0]
-        wait_until(lambda: place.on_scend([order_id])[order_id], 120)
+        wait_until(lambda: place.on_scend([order_id])[order_id], PATIENCE_SECONDS)
         for path in ("", "returns?state=every", f"orders/{order_id}", f"orders/{order_id}/announce", "orders/1"):
             page.goto(f"{place.addresses.console}{path}")
             picture = page.screenshot(full_page=True)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from installation import CHECKOUT, wait_until
+from installation import CHECKOUT, PATIENCE_SECONDS, wait_until
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
 from syncbridge.sandbox.demo.addresses import Addresses, find_addresses
 from syncbridge.sandbox.demo.processes import usual_environment
 from syncbridge.sandbox.demo.stage import Stage
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @dataclass
@@ -69,12 +69,14 @@ def flower(scene: Scene, tmp_path: Path) -> Iterator[str]:
     def answers() -> bool:
         assert process.poll() is None, (tmp_path / "flower.log").read_text()
         try:
-            return requests.get(f"{scene.addresses.flower}/healthcheck", timeout=10).status_code == 200
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.get(f"{scene.addresses.flower}/healthcheck", timeout=10).status_code == 200
         except requests.RequestException:
             return False
 
     try:
-        wait_until(answers, 120, (tmp_path / "flower.log").read_text)
+        wait_until(answers, PATIENCE_SECONDS, (tmp_path / "flower.log").read_text)
         yield scene.addresses.flower
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -96,7 +98,7 @@ def test_flower_does_not_start_without_a_user_and_a_password(scene: Scene, passw
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode != 0
@@ -107,14 +109,14 @@ def test_flower_asks_for_the_password_and_then_only_shows(flower: str, scene: Sc
     with requests.Session() as session:
         session.trust_env = False
         for path in ("/", "/workers", "/tasks", "/broker", "/api/workers", "/metrics"):
-            assert session.get(f"{flower}{path}", timeout=20).status_code == 401, path
-            assert session.get(f"{flower}{path}", timeout=20, auth=("demo", "guessed")).status_code == 401, (
+            assert session.get(f"{flower}{path}", timeout=60).status_code == 401, path
+            assert session.get(f"{flower}{path}", timeout=60, auth=("demo", "guessed")).status_code == 401, (
                 path
             )
         right = ("demo", scene.addresses.flower_password)
-        assert session.get(f"{flower}/workers", timeout=20, auth=right).status_code == 200
-        assert session.get(f"{flower}/metrics", timeout=20, auth=right).status_code == 200
+        assert session.get(f"{flower}/workers", timeout=60, auth=right).status_code == 200
+        assert session.get(f"{flower}/metrics", timeout=60, auth=right).status_code == 200
         started = session.post(
-            f"{flower}/api/task/async-apply/syncbridge.sweep", json={"args": []}, timeout=20, auth=right
+            f"{flower}/api/task/async-apply/syncbridge.sweep", json={"args": []}, timeout=60, auth=right
         )
         assert started.status_code == 403, "whoever may look must not run tasks"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from installation import Installation, installation, wait_until
+from installation import PATIENCE_SECONDS, Installation, installation, wait_until
 
 from syncbridge.sandbox.demo.second import ERP_MERCHANT
-from syncbridge.sandbox.records import SHOP_SECTIONS, read_shop
+from syncbridge.sandbox.shop_records import SHOP_SECTIONS, read_shop
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ORDERS = 14
 """Enough of the supply for some of each kind, split ones among them."""
@@ -47,11 +47,12 @@ def test_with_either_back_end_down_the_others_orders_go_all_the_way_and_the_rest
     placed = one.place(ORDERS)
     gone, going = ("orderwise", "scend") if away == "orderwise" else ("scend", ERP_MERCHANT)
     try:
-        wait_until(lambda: open_units(one, placed).get(going) == 0, 240, lambda: str(open_units(one, placed)))
+        wait_until(lambda: open_units(one, placed).get(going) == 0, PATIENCE_SECONDS, lambda: str(open_units(one, placed)))
         assert open_units(one, placed)[gone] > 0
     finally:
         plane.call("DELETE", "/faults")
-    one.await_settled(240)
+    one.await_settled()
+    wait_until(lambda: not one.exceptions(), PATIENCE_SECONDS, lambda: str(one.exceptions()))
     verdict = one.verdict()
     assert verdict.held, verdict.to_json()
     assert verdict.counts.split > 0

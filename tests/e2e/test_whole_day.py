@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import CHECKOUT, wait_until
+from installation import CHECKOUT, PATIENCE_SECONDS, wait_until
 
 from syncbridge.sandbox.demo.processes import usual_environment
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MARK = "MARK_OF_A_TEST"
 """The demo keeps our own settings away from its processes; this is none by its name, so all of them inherit it."""
@@ -59,7 +60,8 @@ class Demo:
 
     def end(self) -> None:
         for pid in self.relatives():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
 
@@ -80,9 +82,11 @@ def demos(folder: Path) -> Iterator[list[Demo]]:
 
 def test_a_short_day_is_proved_reported_and_leaves_no_process_behind(folder: Path, demos: list[Demo]) -> None:
     report = folder / "report.json"
-    demo = Demo(folder, "--orders-limit", "14", "--units-per-line", "2", "--report", str(report))
+    demo = Demo(
+        folder, "--orders-limit", "14", "--units-per-line", "2", "--settle-seconds", "600", "--report", str(report)
+    )
     demos.append(demo)
-    assert demo.process.wait(400) == 0, demo.said()
+    assert demo.process.wait(1500) == 0, demo.said()
     assert demo.relatives() == {}
     assert [*folder.glob("syncbridge-demo-*")] == [], "a day that went well leaves no folder"
     document = json.loads(report.read_text(encoding="utf-8"))
@@ -118,10 +122,10 @@ def test_a_demo_interrupted_in_the_middle_of_the_day_leaves_no_process_behind(
 ) -> None:
     demo = Demo(folder, "--orders-limit", "6", "--units-per-line", "2")
     demos.append(demo)
-    wait_until(lambda: "orders placed in" in demo.said(), 240, demo.said)
+    wait_until(lambda: "orders placed in" in demo.said(), 2 * PATIENCE_SECONDS, demo.said)
     assert len(demo.relatives()) > 8
     os.kill(demo.process.pid, signal.SIGINT)
-    assert demo.process.wait(180) == 128 + signal.SIGINT, demo.said()
+    assert demo.process.wait(PATIENCE_SECONDS) == 128 + signal.SIGINT, demo.said()
     assert demo.relatives() == {}
 
 
@@ -129,7 +133,7 @@ def test_a_demo_killed_while_it_starts_leaves_no_process_behind(folder: Path, de
     """It cannot tidy up itself; its lifeline does."""
     demo = Demo(folder, "--orders-limit", "6", "--units-per-line", "2")
     demos.append(demo)
-    wait_until(lambda: "starting web" in demo.said() and len(demo.relatives()) > 8, 180, demo.said)
+    wait_until(lambda: "starting web" in demo.said() and len(demo.relatives()) > 8, 2 * PATIENCE_SECONDS, demo.said)
     demo.process.kill()
     demo.process.wait()
-    wait_until(lambda: not demo.relatives(), 180, lambda: str(demo.relatives()))
+    wait_until(lambda: not demo.relatives(), PATIENCE_SECONDS, lambda: str(demo.relatives()))

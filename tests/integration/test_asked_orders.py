@@ -224,6 +224,24 @@ def test_an_order_that_vanished_is_told_once_and_over_when_it_is_shown_again(one
     assert open_kinds(here, order_id) == {}
 
 
+def test_a_finished_order_that_is_shown_no_more_has_not_vanished(one: World) -> None:
+    """Back ends archive what is over."""
+    here, backend = asked_world(one)
+    order_id = new(here)
+    push(here, order_id)
+    one.warehouse(reference(order_id), "advance", {"to": "PACKED"})
+    leave(one, order_id)
+    one.advance(minutes=1)
+    status_pull.run(here.context)
+    assert parts(here, order_id)[0].backend_status == "despatched"
+    backend.find_orders = lambda references, *, urgent=True: {}  # type: ignore[method-assign]  # it is in an archive
+    before = parts(here, order_id)[0].asked_at
+    one.advance(minutes=60)
+    status_pull.run(here.context)
+    assert parts(here, order_id)[0].asked_at > before, "it was looked at once more"
+    assert "order_vanished" not in open_kinds(here, order_id)
+
+
 def test_an_order_withdrawn_although_it_was_sent_stays_watched(one: World) -> None:
     here, backend = asked_world(one, later=True)
     order_id = new(here)
@@ -250,7 +268,7 @@ def test_what_is_to_be_asked_is_found_without_looking_at_the_past(one: World) ->
     event.listen(one.context.ledger.engine, "before_cursor_execute", note)
     try:
         with one.context.ledger.reading() as connection:
-            asking.to_ask(connection, SCEND, before=at, watched_since=at, limit=3)
+            asking.to_ask(connection, SCEND, before=at, watched_since=at, settled_by=at, limit=3)
     finally:
         event.remove(one.context.ledger.engine, "before_cursor_execute", note)
     with one.context.ledger.reading() as connection:
@@ -260,7 +278,7 @@ def test_what_is_to_be_asked_is_found_without_looking_at_the_past(one: World) ->
             if statement.lstrip().startswith("SELECT")
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
-    assert len(plans) >= 4
+    assert len(plans) >= 5
     assert not [step for step in plans if "ix_fulfilment_orders_backend" in step]
     # The writes of one kind are read whole only where they are few: copies that were cancelled.
     assert [step for step in plans if "(target=? AND kind=?)" in step or ("SCAN" in step and "INDEX" not in step)] == [

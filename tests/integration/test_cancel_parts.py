@@ -12,6 +12,7 @@ from cancel_story import (
     LATER,
     NO,
     YES,
+    able_to,
     advance_in_scend,
     ask_merchants,
     call,
@@ -48,7 +49,8 @@ from split_story import both_delegated, both_worlds, by_merchant, erp, in_erp, s
 
 from syncbridge.domain.errors import Busy
 from syncbridge.flows import cancel_ask, cancel_learn, cancel_order, cancellation_push, return_announce
-from syncbridge.ports import Capabilities, Capability, FulfilmentBackend, UnitCancellation
+from syncbridge.ports.backend import Capability
+from syncbridge.ports.shop import UnitCancellation
 
 
 @pytest.fixture(scope="module")
@@ -62,23 +64,6 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def _calm(one: World) -> Iterator[None]:
     yield
     calm(one)
-
-
-class With:
-    """A back end that can do other things than it says."""
-
-    def __init__(self, backend: FulfilmentBackend, capabilities: Capabilities) -> None:
-        self._backend = backend
-        self.capabilities = capabilities
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
-
-
-def able_to(one: World, merchant: str = "scend", **capabilities: Any) -> World:
-    backends = dict(one.context.backends)
-    backends[merchant] = With(backends[merchant], Capabilities(**capabilities))  # type: ignore[assignment]  # it passes all on
-    return replace(one, context=replace(one.context, backends=backends))
 
 
 def in_two_delegations(one: World) -> int:

@@ -175,7 +175,8 @@ def test_a_lost_answer_of_the_warehouse_is_looked_up(one: World) -> None:
 
 def test_a_warehouse_that_is_away_makes_scayle_ask_again(one: World) -> None:
     order_id = accepted(one, line(TEE))
-    one.fault(one.scend, "GET", "/orders", "http", 3, status=503, body={"error": {"code": "SERVICE_UNAVAILABLE"}})
+    body = {"error": {"code": "SERVICE_UNAVAILABLE"}}
+    one.fault(one.scend, "GET", "/orders", "http", 3, status=503, body=body, retryAfter=60)
     assert verdicts(shopper_cancels(one, order_id)) == ["asking"]
     assert statuses(one, order_id) == {"available": 1}
     calm(one)

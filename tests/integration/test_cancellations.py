@@ -26,6 +26,7 @@ from order_story import (
     exception,
     exceptions_of,
     in_scend,
+    injected,
     leave,
     open_kinds,
     parts,
@@ -37,6 +38,7 @@ from order_story import (
     statuses,
     tell,
     unit_ids,
+    until_settled,
     writes,
 )
 
@@ -50,7 +52,7 @@ from syncbridge.flows import (
     sweep,
     webhooks,
 )
-from syncbridge.ledger import late_cancellations, orders
+from syncbridge.ledger import late_cancellations, order_parts
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +266,48 @@ def test_a_success_that_scayle_never_fetched_becomes_a_merchant_cancellation(one
     assert {unit["cancellations"] for unit in one.units(order_id)} == {1}
 
 
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_what_scayle_closed_between_our_look_and_our_word_ends_by_itself(
+    one: World, monkeypatch: pytest.MonkeyPatch, all_of_them: bool
+) -> None:
+    order_id = accepted(one, line(TEE, 2))
+    units = unit_ids(one, order_id)
+    cancel_order.run(one.context, order_id, actor="ops", reason="customer called")
+    cancel_ask.run(one.context)
+    send = one.context.shop.send_cancellation
+
+    def meanwhile(body: str) -> None:
+        monkeypatch.undo()
+        close_in_scayle(one, order_id, units if all_of_them else units[:1])
+        send(body)
+
+    monkeypatch.setattr(one.context.shop, "send_cancellation", meanwhile)
+    cancellation_push.run(one.context, order_id=order_id)
+    assert statuses(one, order_id)["undeliverable"] == (2 if all_of_them else 1)
+    assert open_kinds(one, order_id) == {"cancellation_refused": 1}
+    order_poll.run(one.context, since=one.clock.now().replace(year=2020))
+    cancellation_push.run(one.context, order_id=order_id)
+    assert statuses(one, order_id) == {"undeliverable": 2}
+    assert {unit["cancellations"] for unit in one.units(order_id)} == {1}
+    assert open_kinds(one, order_id) == {}
+
+
+def test_a_message_that_never_arrived_is_written_anew_without_what_scayle_closed_meanwhile(one: World) -> None:
+    order_id = accepted(one, line(TEE, 2))
+    units = unit_ids(one, order_id)
+    cancel_order.run(one.context, order_id, actor="ops", reason="customer called")
+    cancel_ask.run(one.context)
+    one.fault(one.scayle, "POST", "/fulfillment/cancellations", "timeout_before")
+    before = injected(one, one.scayle)
+    cancellation_push.run(one.context, order_id=order_id)
+    assert injected(one, one.scayle) == before + 1
+    close_in_scayle(one, order_id, units[:1])
+    until_settled(one, lambda: cancellation_push.run(one.context, order_id=order_id))
+    assert {unit["cancellations"] for unit in one.units(order_id)} == {1}
+    assert exceptions_of(one, "cancellation_refused", f"cancellation:cancelled:{wishes(one, order_id)[0].id}:"
+                         f"{parts(one, order_id)[0].id}") == []  # fmt: skip
+
+
 def test_a_request_accepted_after_scayle_stopped_asking_becomes_a_merchant_cancellation(one: World) -> None:
     order_id = accepted(one, line(TEE))
     advance_in_scend(one, order_id, "PICKING")
@@ -302,7 +346,7 @@ def test_the_warehouses_own_cancellation_is_still_told_once(one: World) -> None:
 def test_a_withdrawn_order_that_turns_up_in_the_warehouse_is_stopped_there(one: World) -> None:
     order_id = accepted(one, line(TEE))
     with one.context.ledger.work() as work:
-        part = orders.parts_of_order(work.connection, order_id)[0]
+        part = order_parts.parts_of_order(work.connection, order_id)[0]
         for table in ("fulfilment_orders", "transmissions"):
             column = "id" if table == "fulfilment_orders" else "fulfilment_order_id"
             work.connection.exec_driver_sql(

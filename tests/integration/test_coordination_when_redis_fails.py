@@ -17,12 +17,12 @@ import pytest
 from redis import Redis
 
 from syncbridge.coordination.breaker import RedisBreaker
-from syncbridge.coordination.doorbell import CeleryDoorbell
+from syncbridge.coordination.doorbell import COALESCE_SECONDS, CeleryDoorbell
 from syncbridge.coordination.locks import RedisCoordinator
 from syncbridge.coordination.quota import RedisQuota
 from syncbridge.coordination.redis_connection import RedisConnection
 from syncbridge.embedded.redis_server import EmbeddedRedis
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 
 @pytest.fixture
@@ -105,12 +105,14 @@ def test_a_restarted_redis_is_not_even_noticed(server: EmbeddedRedis) -> None:
 
 def test_a_ring_without_arguments_is_heard_again_after_the_joining_span(server: EmbeddedRedis) -> None:
     doorbell = CeleryDoorbell.to(server.url, {"despatches": "despatches"})
+    begun = time.monotonic()
     for _ in range(20):
         doorbell.ring("despatches")
+    spans = (time.monotonic() - begun) / COALESCE_SECONDS
     eventually(lambda: len(queued(server, "despatches")) >= 2)
     time.sleep(0.5)
-    # One more for each time that the machine slept between two of the rings.
-    assert 2 <= len(queued(server, "despatches")) <= 6
+    # The first and one for each span, begun or over; a busy machine may need many spans for as many rings.
+    assert 2 <= len(queued(server, "despatches")) <= 2 + spans
 
 
 def _take_for(url: str, span: float, pipe: Connection) -> None:

@@ -37,7 +37,7 @@ from order_story import (
 from connectors.scend.adapter import ScendBackend
 from syncbridge.domain.backend import BackendDespatch, Parcel, ParcelLine
 from syncbridge.domain.errors import CallEvidence, RetryLater
-from syncbridge.flows import despatch_pull, rerun, shipment_push, status_pull
+from syncbridge.flows import despatch_apply, despatch_pull, rerun, shipment_push, status_pull
 from syncbridge.ledger import feeds
 from syncbridge.ledger.tables import order_units
 
@@ -88,7 +88,7 @@ def made_up(order_id: int, goods: list[tuple[int, str, int]], **changes: Any) ->
 
 def note(one: World, despatch: BackendDespatch) -> None:
     with one.context.ledger.work() as work:
-        despatch_pull.note(one.context, work.connection, "scend:ACME-UK", despatch, one.context.now())
+        despatch_apply.note(one.context, work.connection, "scend:ACME-UK", despatch, one.context.now())
         work.commit()
 
 
@@ -350,19 +350,19 @@ def test_a_despatch_that_cannot_be_noted_is_told_stops_no_other_and_is_tried_aga
     bad, good = packed(one, line(TEE)), packed(one, line(TEE))
     for order_id in (bad, good):
         leave(one, order_id)
-    real = despatch_pull.allocate
+    real = despatch_apply.allocate
 
     def fails(parcels: Any, lines: Any) -> Any:
         if {unit for row in lines.values() for unit in row.open_units} == set(unit_ids(one, bad)):
             raise ZeroDivisionError
         return real(parcels, lines)
 
-    monkeypatch.setattr(despatch_pull, "allocate", fails)
+    monkeypatch.setattr(despatch_apply, "allocate", fails)
     despatch_pull.run(one.context)
     shipment_push.run(one.context)
     assert (statuses(one, good), statuses(one, bad)) == ({"delivered": 1}, {"available": 1})
     assert any(row.state == "open" for row in exceptions_of(one, "defect"))
-    monkeypatch.setattr(despatch_pull, "allocate", real)
+    monkeypatch.setattr(despatch_apply, "allocate", real)
     despatch_pull.run(one.context)
     tell(one, bad)
     assert statuses(one, bad) == {"delivered": 1}

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 import syncbridge.flows
-from syncbridge.domain.exception_kinds import KINDS, Owner
+from syncbridge.domain.exception_kinds import KINDS
+from syncbridge.domain.exception_kinds.kind import Owner
 from syncbridge.ledger import migrate
 from syncbridge.ledger.engine import Ledger
 from syncbridge.ledger.exceptions import close_exceptions, is_open, open_exception

@@ -43,17 +43,17 @@ def in_parallel(*work: Callable[[], Any]) -> list[BaseException]:
 
     def run(one: Callable[[], Any]) -> None:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             for _ in range(4):
                 one()
         except BaseException as error:  # told by the assertion of the test
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(one,)) for one in work]
+    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in work]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join()
     return errors
 
 
@@ -205,3 +205,17 @@ def test_a_cancellation_while_it_is_being_picked_is_refused_and_the_order_goes_o
     erp_leaves(one, order_id, f"PK{order_id}")
     go_round(one, 3)
     assert statuses(one, order_id) == {"delivered": 2}
+
+
+@pytest.mark.parametrize(("picked", "verdict"), [(False, "successful"), (True, "refused")])
+def test_whether_an_order_of_unknown_status_can_be_cancelled_orderwise_says(one: World, picked: bool, verdict: str) -> None:
+    """Its people renamed the status: that is no reason to send the shopper what nobody wants any more."""
+    order_id = order_to_cancel(one)
+    if picked:
+        erp(one, order_id, "pick", {})
+    erp(one, order_id, "texts", {"orderStatus": "Waiting for the moon"})
+    one.advance(minutes=1)
+    status_pull.run(one.context)
+    assert open_kinds(one, order_id) == {"defect": 1}
+    assert verdicts(shopper_cancels(one, order_id)) == [verdict]
+    assert [row["status"] == "CANCELLED" for row in in_erp(one, order_id)] == [not picked]

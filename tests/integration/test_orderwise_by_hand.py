@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 from cancel_story import ask_merchants, call, result
 from flow_world import DEFAULT_PASSWORD, DEFAULT_USER, Free, World, erp_line
 from order_story import JACKET, TEE, calm, exception, open_kinds, statuses, writes
@@ -25,7 +26,7 @@ from split_story import (
 
 from connectors.orderwise.adapter import OrderWiseBackend
 from syncbridge.config.orderwise import CapabilitySettings
-from syncbridge.flows import return_announce
+from syncbridge.flows import return_announce, return_pull, return_push
 
 LATER, YES, NO = (503, None), (201, "successful"), (201, "failed")
 
@@ -110,3 +111,28 @@ def test_of_a_split_order_the_part_that_can_be_is_cancelled_and_the_other_waits_
     go_round(one, 3, minutes=1)
     assert by_merchant(one, order_id)["orderwise"] == {"delivered": 2}
     assert asked(one, order_id) == NO
+
+
+def test_a_return_that_a_person_entered_there_is_refunded_when_its_goods_come(one: World) -> None:
+    """They typed our number in small letters, as people do."""
+    order_id = bought(one, erp_line(TEE, 2))
+    assert asked(one, order_id) == LATER
+    erp_leaves(one, order_id, f"EXP{order_id}")
+    go_round(one, 3, minutes=1)
+    return_announce.run(one.context)
+    rma = exception(one, order_id, "return_by_hand").evidence["rma"]
+    (held,) = in_erp(one, order_id)
+    base = f"{one.orderwise}/owapi"
+    token = requests.get(f"{base}/token/gettoken", auth=(DEFAULT_USER, DEFAULT_PASSWORD), timeout=10).json()
+    line = {"orderLineId": held["lines"][0]["orderLineId"], "variantCode": TEE, "quantity": 2, "action": "Refund"}
+    entered = {"customerReturnRef": rma.lower(), "orderId": held["orderId"], "lines": [line]}
+    path, headers = "/returns/customer-return", {"Authorization": f"Bearer {token}"}
+    made = requests.post(base + path, headers=headers, json=entered, timeout=10)
+    assert made.status_code == 201
+    one.post(one.orderwise, f"returns/{made.json()['returnId']}/receive", {"lines": [{"sku": TEE, "quantity": 2}]})
+    for _ in range(3):
+        return_pull.run(one.context)
+        return_push.run(one.context)
+        one.advance(minutes=1)
+    assert statuses(one, order_id) == {"returned": 2}
+    assert open_kinds(one, order_id) == {"cancellation_too_late": 1}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import flow_world
 import pytest
-from flow_world import World, erp_line, line
+from flow_world import Free, World, erp_line, line
 from order_story import calm, exception
 from split_story import both_delegated, both_worlds, erp_leaves, go_round, in_erp
 
+from connectors.orderwise.adapter import OrderWiseBackend
 from syncbridge.flows import catalogue_pull, order_poll, order_push, reread, status_pull, stock_sync
+from syncbridge.flows.context import Context
+from syncbridge.sandbox.orderwise.reference_data import DEFAULT_PASSWORD, DEFAULT_USER
 
 _numbers = count(1)
 MAPS = "sale_locations = { MAIN = [3, 5] }\n"
@@ -216,3 +220,24 @@ def test_what_left_before_the_job_ran_is_deducted_until_the_figures_know_it(
             assert for_sale(one, sku) <= 7
             one.advance(minutes=6)
         assert (free_stock(one, sku), for_sale(one, sku)) == ((7.75, 7.75), 7), "deducted once, and no longer twice"
+
+
+def sold_from(one: World, *locations: int) -> Context:
+    """Return a context whose OrderWise sells from these locations."""
+    settings = one.context.configuration.orderwise
+    assert settings is not None
+    maps = settings.maps.model_copy(update={"sale_locations": {"MAIN": locations}})
+    changed = settings.model_copy(update={"maps": maps})
+    backend = OrderWiseBackend(changed, DEFAULT_USER, DEFAULT_PASSWORD, Free(), Free(), clock=one.clock.now)
+    return replace(one.context, backends={**one.context.backends, "orderwise": backend})
+
+
+def test_a_location_that_is_for_sale_no_longer_is_not_sold_from_although_nothing_moves_there(one: World) -> None:
+    """And the other way round: a location that is added brings what lies there."""
+    sku = product(one, at3=5, at5=4)
+    sync(one)
+    assert held(one, sku) == 9
+    for locations, units in (((3,), 5), ((3, 5), 9)):
+        one.advance(seconds=3)
+        stock_sync.run(sold_from(one, *locations))
+        assert held(one, sku) == units

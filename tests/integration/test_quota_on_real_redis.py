@@ -17,7 +17,7 @@ from redis import Redis
 
 from syncbridge.coordination.quota import RedisQuota
 from syncbridge.coordination.redis_connection import RedisConnection
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 SYSTEM, SCOPE = "vendor", "writes"
 

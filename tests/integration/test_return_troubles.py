@@ -50,8 +50,9 @@ from return_story import (
 )
 from sqlalchemy import select
 
+from syncbridge.domain.backend import Condition, Disposition
 from syncbridge.domain.exception_kinds import KINDS
-from syncbridge.domain.returns import ReturnReason
+from syncbridge.domain.returns import ReceiptState, ReturnReason
 from syncbridge.flows import (
     housekeep,
     order_poll,
@@ -66,8 +67,9 @@ from syncbridge.flows import (
     webhooks,
 )
 from syncbridge.flows.return_decide import NotDecidable
+from syncbridge.ledger import receipts
 from syncbridge.ledger.tables import audit, order_units, returns
-from syncbridge.ports import Capabilities, Capability
+from syncbridge.ports.backend import Capabilities, Capability
 
 ACCOUNT = "scend:ACME-UK"
 
@@ -319,6 +321,67 @@ def test_worn_goods_wait_for_a_person(one: World, refund: bool) -> None:
     assert (kept.actor, kept.reason) == ("anna", "looked at it")
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_of_two_people_who_decide_the_second_is_told_and_only_a_refusal_is_taken_back(one: World, again: bool) -> None:
+    order_id = shipped(one, line(TEE))
+    made = announced(one, order_id)
+    returned = receive(one, made.rma_number, (TEE, 1), condition="WORN")
+    come_back(one, order_id)
+    receipt = receipt_of(one, returned).id
+    return_decide.run(one.context, receipt, refund=False, actor="anna", reason="worn by the customer")
+    with pytest.raises(NotDecidable, match=r"decided already \(refused\)"):
+        return_decide.run(one.context, receipt, refund=again, actor="bert", reason="did not see what anna said")
+    come_back(one, order_id)
+    assert refunds(one, order_id) == []
+    with pytest.raises(NotDecidable):
+        return_decide.run(one.context, receipt, refund=False, actor="bert", reason="no", after_refusal=True)
+    return_decide.run(one.context, receipt, refund=True, actor="anna", reason="our fault", after_refusal=True)
+    come_back(one, order_id)
+    assert refunded_units(one, order_id) == unit_ids(one, order_id)
+    with pytest.raises(NotDecidable):
+        return_decide.run(one.context, receipt, refund=True, actor="bert", reason="twice", after_refusal=True)
+    money_holds(one, order_id)
+
+
+def test_a_refusal_of_goods_that_belonged_to_no_unit_is_taken_back_with_a_unit(one: World) -> None:
+    order_id = shipped(one, line(TEE))
+    returned = receive_nobodys(one)
+    receipt = receipt_of(one, returned).id
+    return_decide.run(one.context, receipt, refund=False, actor="anna", reason="not ours")
+    units = unit_ids(one, order_id)
+    with pytest.raises(NotDecidable):
+        return_decide.run(one.context, receipt, refund=True, units=units, actor="bert", reason="ours")
+    return_decide.run(one.context, receipt, refund=True, units=units, actor="bert", reason="ours", after_refusal=True)
+    return_push.run(one.context, order_id=order_id)
+    assert refunded_units(one, order_id) == units
+
+
+def receive_nobodys(one: World) -> Any:
+    returned = blind(one, (TEE, 1), close=True)
+    come_back(one)
+    return returned
+
+
+def test_a_refusal_that_comes_while_somebody_refunds_goods_of_no_order_is_told(
+    one: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shipped(one, line(TEE))
+    receipt = receipt_of(one, receive_nobodys(one)).id
+    real = receipts.settle
+
+    def slower(connection: Any, seen: Any, *rest: Any, **more: Any) -> bool:
+        # What the other person's transaction has committed by then: the receipt is not in the state that was seen.
+        return real(connection, replace(seen, state=ReceiptState.HELD), *rest, **more)
+
+    monkeypatch.setattr(receipts, "settle", slower)
+    with pytest.raises(NotDecidable, match="just now"):
+        return_decide.run(one.context, receipt, refund=False, actor="bert", reason="not ours")
+    monkeypatch.undo()
+    return_decide.run(
+        one.context, receipt, refund=True, units=unit_ids(one, order_id), actor="anna", reason="wrong slip"
+    )
+
+
 @pytest.mark.parametrize(
     ("condition", "disposition", "refunded"),
     [
@@ -369,6 +432,88 @@ def test_a_question_is_over_once_somebody_refunds_its_units_in_scayle(one: World
     come_back(one, order_id)
     assert not open_kinds(one, order_id)
     assert refunded_units(one, order_id) == [first, second]
+
+
+# ---- the warehouse says something else
+
+
+def say(one: World, rma: str, **otherwise: Any) -> None:
+    """Have the warehouse say something else of the (last) receipt line of a return, in a newer version of it."""
+    backend = one.context.backends["scend"]
+    held = backend.find_returns([rma])[rma]
+    changed = replace(held.receipts[-1], **otherwise)
+    with one.context.ledger.reading() as connection:
+        version = connection.execute(select(returns.c.backend_version).where(returns.c.rma_number == rma)).scalar_one()
+    newer = replace(held, version=version + 1, receipts=(*held.receipts[:-1], changed))
+    with one.context.ledger.work() as work:
+        return_pull.note(one.context, work.connection, ACCOUNT, newer, one.context.now())
+        work.commit()
+    return_match.run(one.context)
+    return_push.run(one.context)
+
+
+@pytest.mark.parametrize("inspected", [Condition.RESALEABLE, Condition.UNSELLABLE])
+def test_an_inspection_that_comes_later_decides_instead_of_a_person(one: World, inspected: Condition) -> None:
+    order_id = shipped(one, line(TEE, 2))
+    made = announced(one, order_id)
+    receive(one, made.rma_number, (TEE, 2), condition="WORN")
+    come_back(one, order_id)
+    assert open_kinds(one, order_id) == {"return_decision": 1}
+    for _repeat in range(2):
+        say(one, made.rma_number, condition=inspected, disposition=Disposition.RESTOCK)
+    refunded = inspected is Condition.RESALEABLE
+    assert refunded_units(one, order_id) == (unit_ids(one, order_id) if refunded else [])
+    assert open_kinds(one, order_id) == ({} if refunded else {"return_decision": 1})
+    if not refunded:
+        assert exception(one, order_id, "return_decision").evidence["condition"] == "unsellable"
+        (receipt,) = the_receipts(one, made.id)
+        return_decide.run(one.context, receipt.id, refund=True, actor="anna", reason="looked at it")
+        return_push.run(one.context, order_id=order_id)
+        assert refunded_units(one, order_id) == unit_ids(one, order_id)
+    money_holds(one, order_id)
+
+
+def test_a_receipt_of_another_sku_that_is_corrected_is_refunded(one: World) -> None:
+    order_id = shipped(one, line(TEE))
+    made = announced(one, order_id)
+    receive(one, made.rma_number, (BOOT, 1))
+    come_back(one, order_id)
+    assert open_kinds(one, order_id)["return_wrong_goods"] == 1
+    say(one, made.rma_number, sku=TEE, order_line_number=1)
+    assert refunded_units(one, order_id) == unit_ids(one, order_id)
+    assert "return_wrong_goods" not in open_kinds(one, order_id)
+    money_holds(one, order_id)
+
+
+@pytest.mark.parametrize(
+    "otherwise", [{"quantity": 1}, {"quantity": 3}, {"sku": JACKET}, {"condition": Condition.UNSELLABLE}]
+)
+def test_a_receipt_that_is_changed_after_its_refund_moves_nothing_and_is_told(one: World, otherwise: Any) -> None:
+    order_id = shipped(one, line(TEE, 3))
+    made = announced(one, order_id, *unit_ids(one, order_id)[:2])
+    receive(one, made.rma_number, (TEE, 2))
+    come_back(one, order_id)
+    say(one, made.rma_number, **otherwise)
+    told = exception(one, order_id, "return_amended").evidence
+    (name,) = otherwise
+    assert (told["booked"][name], told["now"][name]) == ({"quantity": 2, "sku": TEE, "condition": "resaleable"}[name],
+                                                         otherwise[name])  # fmt: skip
+    assert refunded_units(one, order_id) == unit_ids(one, order_id)[:2]
+    say(one, made.rma_number)
+    say(one, made.rma_number, quantity=2)
+    assert "return_amended" not in open_kinds(one, order_id)
+    money_holds(one, order_id)
+
+
+def test_a_change_of_goods_on_which_a_person_just_decided_is_told(one: World) -> None:
+    order_id = shipped(one, line(TEE))
+    made = announced(one, order_id)
+    returned = receive(one, made.rma_number, (TEE, 1), condition="WORN")
+    come_back(one, order_id)
+    return_decide.run(one.context, receipt_of(one, returned).id, refund=False, actor="anna", reason="worn")
+    say(one, made.rma_number, condition=Condition.RESALEABLE, disposition=Disposition.RESTOCK)
+    assert refunds(one, order_id) == []
+    assert open_kinds(one, order_id) == {"return_amended": 1}
 
 
 # ---- open ends
@@ -437,6 +582,20 @@ def test_a_booking_is_no_refund_until_a_message_or_the_billing_says_so(one: Worl
     one.advance(days=4)
     check(one)
     assert not open_kinds(one, order_id)
+
+
+def test_a_unit_that_cost_nothing_waits_for_no_refund(one: World) -> None:
+    order_id = shipped(one, line(TEE, 2), line(JACKET, price=0))
+    (free,) = unit_ids(one, order_id, JACKET)
+    paid, _other = unit_ids(one, order_id, TEE)
+    made = announced(one, order_id, free, paid)
+    receive(one, made.rma_number, (JACKET, 1), (TEE, 1))
+    come_back(one, order_id)
+    one.advance(days=31)
+    check(one)
+    found = unit_rows(one, order_id)
+    assert {unit: row.refunded_by for unit, row in found.items()} == {free: "cost nothing", paid: "billing"}
+    assert open_kinds(one, order_id) == {}
 
 
 def test_messages_that_name_no_unit_prove_every_refund_once_they_add_up(one: World) -> None:

@@ -259,12 +259,12 @@ def test_workers_that_match_the_same_goods_at_once_refund_them_once(fresh: World
     gate = threading.Barrier(4)
 
     def work() -> None:
-        gate.wait()
+        gate.wait(timeout=60)
         for _ in range(2):
             return_pull.run(fresh.context)
             return_push.run(fresh.context)
 
-    workers = [threading.Thread(target=work) for _ in range(4)]
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:

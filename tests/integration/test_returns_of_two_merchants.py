@@ -14,6 +14,7 @@ from return_story import (
     come_back,
     held_returns,
     money_holds,
+    receipt_of,
     receive,
     refunded_units,
 )
@@ -165,3 +166,50 @@ def test_one_back_end_that_is_away_holds_up_no_return_of_the_other(one: World) -
     return_push.run(one.context)
     assert refunded_units(one, order_id) == of(one, order_id, "scend")
     assert len(held_returns(one, order_id)) == 1
+
+
+def test_a_customer_who_sends_all_of_a_split_order_to_one_warehouse_is_refunded_once_a_person_says_so(one: World) -> None:
+    order_id = sent(one, 1, 1)
+    (tee,), (jacket,) = of(one, order_id, "scend"), of(one, order_id, "orderwise")
+    made = return_expect.announce(one.context, order_id, [tee, jacket], reason=ReturnReason.TOO_SMALL, actor="test").returns
+    return_announce.run(one.context)
+    ours = {row.account.partition(":")[0]: row.rma_number for row in made}
+    receive(one, ours["scend"], (TEE, 1), (JACKET, 1))
+    come_back(one)
+    assert refunded_units(one, order_id) == [tee]
+    told = exception(one, order_id, "return_wrong_goods").evidence
+    assert [entry.partition(":")[0] for entry in told["elsewhere"]] == [str(jacket)], told
+    receipt = told["receipt"]
+    foreign = of(one, sent(one, 1, 1), "scend")
+    with pytest.raises(return_decide.NotDecidable, match="another order"):
+        return_decide.run(one.context, receipt, refund=True, units=foreign, actor="anna", reason="wrong parcel")
+    return_decide.run(one.context, receipt, refund=True, units=[jacket], actor="anna", reason="all in one parcel")
+    return_push.run(one.context, order_id=order_id)
+    assert refunded_units(one, order_id) == sorted([tee, jacket])
+    assert {row["merchantReferenceKey"] for row in booked(one, order_id)} == {"scend", "orderwise"}
+    assert {row.account.partition(":")[0]: row.state for row in held_returns(one, order_id)} == {
+        "scend": "closed",
+        "orderwise": "closed",
+    }
+    assert not open_kinds(one, order_id)
+    money_holds(one, order_id)
+
+
+def test_goods_that_carry_the_other_warehouses_number_say_so(one: World) -> None:
+    order_id = sent(one, 1, 1)
+    (jacket,) = of(one, order_id, "orderwise")
+    (made,) = return_expect.announce(one.context, order_id, [jacket], reason=ReturnReason.TOO_SMALL, actor="test").returns
+    return_announce.run(one.context)
+    returned = blind(one, (JACKET, 1), close=True, note=f"label {made.rma_number}")
+    come_back(one)
+    one.advance(minutes=11)
+    come_back(one)
+    receipt = receipt_of(one, returned)
+    (told,) = [row for row in exceptions_of(one, "return_unknown_order") if row.evidence["receipt"] == receipt.id]
+    assert [entry.partition(":")[0] for entry in told.evidence["elsewhere"]] == [str(jacket)], told.evidence
+    return_decide.run(one.context, receipt.id, refund=True, units=[jacket], actor="anna", reason="wrong warehouse")
+    return_push.run(one.context, order_id=order_id)
+    assert refunded_units(one, order_id) == [jacket]
+    assert [row.state for row in held_returns(one, order_id) if row.id == made.id] == ["closed"]
+    assert not open_kinds(one, order_id)
+    money_holds(one, order_id)

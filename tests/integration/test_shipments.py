@@ -27,7 +27,7 @@ from order_story import (
 
 from syncbridge.flows import escalate, rerun
 from syncbridge.ledger import late_cancellations
-from syncbridge.ports import Shipment
+from syncbridge.ports.shop import Shipment
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ from typing import Any, cast
 
 import pytest
 from flow_world import line
-from stock_stage import Stage, staged
+from stock_stage import Stage, feed_positions, restore, staged
 
 from syncbridge.domain.errors import CallEvidence, NeedsPerson
 from syncbridge.domain.stock import ShopStock, StockWrite
-from syncbridge.flows import stock_reconcile, stock_sync
+from syncbridge.flows import stock_bulk, stock_reconcile, stock_sync
 from syncbridge.flows.context import Context
 from syncbridge.ledger import stock
 from syncbridge.ledger.stock import Level
-from syncbridge.ports import Shop
+from syncbridge.ports.quota import Lane
+from syncbridge.ports.shop import Shop
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +246,30 @@ def test_a_run_that_looked_earlier_does_not_write_over_one_that_looked_later(
     assert (shop.singles, shop.requests) == ([], []), "what is older is not even sent"
 
 
+@pytest.mark.parametrize("many", [999, 1])
+def test_a_run_that_looked_earlier_writes_nothing_where_the_later_one_found_the_old_number_right(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """The later run had nothing to write, so that no stamp of its own keeps the older figure out."""
+    sku = stage.sku(3)
+    stage.sync()
+    stage.shelf(sku, 5)
+    context, shop = counted(stage.bulky(many))
+    real, later = stock_sync.is_held, []
+
+    def overtaken(*arguments: Any) -> bool:
+        if not later:
+            later.append(sku)
+            stage.shelf(sku, 3)
+            stage.sync()
+        return real(*arguments)
+
+    monkeypatch.setattr(stock_sync, "is_held", overtaken)
+    stage.sync(context)
+    assert later and stage.held(sku) == 3
+    assert (shop.singles, shop.requests) == ([], []), "what is older is not even sent"
+
+
 def test_a_write_in_another_workers_hand_is_not_sent_twice(stage: Stage) -> None:
     """A run that overlaps the last one must not send again what waits for its answer, or neither ever ends."""
     skus = stage.skus(6, 5)
@@ -285,8 +310,12 @@ def test_a_write_that_a_newer_run_has_overtaken_is_nobodys_trouble(stage: Stage)
     assert [(one.published, one.ignored) for one in levels(stage, [sku])] == [(2, 0)]
 
 
-def test_a_write_whose_worker_died_is_sent_again_within_a_minute(stage: Stage) -> None:
+@pytest.mark.parametrize("fast", [0, 1])
+def test_a_write_whose_worker_died_is_sent_again_within_a_minute(stage: Stage, fast: int) -> None:
+    """Also where the clock of that worker was an hour fast, and has been put right since."""
     sku = stage.sku(5)
+    before = feed_positions(stage)
+    stage.world.clock.ahead += timedelta(hours=fast)
 
     class Killed(BaseException):
         pass
@@ -298,6 +327,9 @@ def test_a_write_whose_worker_died_is_sent_again_within_a_minute(stage: Stage) -
     with pytest.raises(Killed):
         stage.sync(replace(stage.world.context, shop=cast("Shop", Dies(stage.world.context.shop))))
     assert stage.held(sku) is None
+    if fast:
+        stage.world.clock.ahead -= timedelta(hours=fast)
+        restore(stage, before)
     stage.world.advance(seconds=60)
     stage.sync()
     assert stage.held(sku) == 5
@@ -329,3 +361,44 @@ def test_blocked_units_taken_off_the_answer_are_not_an_ignored_write(stage: Stag
     assert stage.held(sku) == 8
     stage.sync()
     assert (stage.held(sku), stage.troubles("stock_ignored"), stage.troubles("stock_edited")) == (6, [], [])
+
+
+def test_a_compare_that_is_under_way_begins_anew_where_it_is_to_verify_what_was_just_written(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has passed already would be believed for a day, and "processed" is said of ignored writes too."""
+    skus = stage.skus(9, 5)
+    stage.sync()
+    monkeypatch.setattr(stock_reconcile, "BATCH", 250)
+    monkeypatch.setattr(stock_bulk, "VERIFIED", 2)
+
+    class Killed(BaseException):
+        pass
+
+    class Read(Counted):
+        def read_stock(self, sku: str, lane: Lane | None = None) -> tuple[ShopStock, ...]:
+            self.singles.append(sku)
+            return self._real.read_stock(sku, lane)
+
+    def killed(*_arguments: Any) -> None:
+        raise Killed
+
+    real, shop = stock_reconcile._end, Read(stage.world.context.shop)
+    monkeypatch.setattr(stock_reconcile, "_end", killed)
+    with pytest.raises(Killed):
+        stock_reconcile.run(replace(stage.world.context, shop=cast("Shop", shop)))
+    monkeypatch.setattr(stock_reconcile, "_end", real)
+    assert set(skus) <= set(shop.singles), "these are passed already"
+    ahead = (stage.world.clock.now() + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    for sku in skus[5:]:
+        stage.edit(sku, 999, changedAt=ahead)
+    for sku in skus:
+        stage.shelf(sku, 2)
+    stage.world.bell.rings.clear()
+    stage.sync(stage.bulky(5))
+    assert ("stock_reconcile",) in stage.world.bell.rings
+    drift = stock_reconcile.run(stage.world.context)
+    assert drift.edited >= 2
+    stage.world.advance(seconds=40)
+    stage.sync()
+    assert {stage.held(sku) for sku in skus} == {2}

@@ -20,9 +20,20 @@ from syncbridge.domain.orders import DelegatedUnit, Line
 from syncbridge.domain.stock import StockRow, Terms, stamp_for
 from syncbridge.flows import order_push, status_pull, stock_reconcile
 from syncbridge.flows.stock_terms import BLOCK_SLACK
-from syncbridge.ledger import catalogue, migrate, orders, sold_units, stock
+from syncbridge.ledger import (
+    backend_readings,
+    catalogue,
+    migrate,
+    order_parts,
+    orders,
+    part_lines,
+    sold_units,
+    stock,
+)
 from syncbridge.ledger.engine import Connection, Ledger
-from syncbridge.ports import Coordinator, FeedPage, FulfilmentBackend
+from syncbridge.ports.answers import FeedPage
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.processes import Coordinator
 
 ZERO = datetime(2026, 3, 2, 10, tzinfo=UTC)
 PLACE = ("scend", "WH-1")
@@ -85,19 +96,19 @@ def tell(connection: Connection, number: int, sale: Sale, reads: list[int], now:
         confirmed_at=at(sale.confirmed) if sale.knows_confirmation else None, at=at(sale.taken_in),
     )  # fmt: skip
     ids = [number * 10 + unit for unit in range(sale.units)]
-    part = orders.add_part(
+    part = order_parts.add_part(
         connection, order_id=number, merchant=PLACE[0], warehouse=PLACE[1], delegation=1, reference=f"R-{number}",
         account="a", inbox_id=None, units=[DelegatedUnit(one, "TEE", PLACE[1], 100) for one in ids],
         at=at(sale.taken_in),
     )  # fmt: skip
     lines = [Line(1, "TEE", "TEE", tuple(ids), price_minor=100)]
-    orders.store_lines(connection, part, lines, None, at(sale.taken_in))
+    part_lines.store_lines(connection, part, lines, None, at(sale.taken_in))
     for version, read in enumerate((one for one in reads if sale.taken_in <= one <= now), start=1):
         allocated = sum(one <= read for one in sale.reserved)
         gone = sale.despatched is not None and sale.despatched <= read
         status = FulfilmentStatus.DESPATCHED if gone else FulfilmentStatus.IN_FULFILMENT
         held = BackendLine(1, "TEE", sale.units, 0 if gone else allocated, 0, allocated if gone else 0)
-        orders.note_backend_order(
+        backend_readings.note_backend_order(
             connection, part, BackendOrder(f"b{number}", f"R-{number}", status, "X", version, (held,)), at(read)
         )
 
@@ -281,7 +292,7 @@ def test_figures_that_another_worker_is_reading_are_as_old_as_their_last_reading
     sku = stage.sku(10)
     job = Job(stage)
     stage.sync(job.context)
-    stamp = stage.row(sku)["changedAt"]
+    read = job.context.clock.now()
     stage.world.delegated(stage.world.place(line(sku, 4)))
     stage.world.advance(minutes=10)
 
@@ -293,8 +304,8 @@ def test_figures_that_another_worker_is_reading_are_as_old_as_their_last_reading
             yield name != f"feed:{STOCK_FEED}"
 
     busy = replace(job.context, coordinator=cast("Coordinator", Elsewhere()))
-    assert stage.sync(busy).published == 0
-    assert stage.row(sku)["changedAt"] == stamp, "no newer than the feed proves"
+    stage.sync(busy)
+    assert datetime.fromisoformat(stage.row(sku)["changedAt"]) <= read, "no newer than the feed proves"
     assert stage.row(sku)["sellable"] == 6
 
 

@@ -10,14 +10,15 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from syncbridge.domain.stock import StockRow, Terms
-from syncbridge.flows import stock_publish
+from syncbridge.flows import stock_observe, stock_publish
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_terms import Change, Summary
 from syncbridge.ledger import catalogue, migrate, sold_units, stock, stock_writes
 from syncbridge.ledger.engine import Ledger
+from syncbridge.ledger.tables import exceptions
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ACCOUNT = "scend:ACME-UK"
@@ -208,3 +209,27 @@ def test_a_back_end_that_counts_from_the_start_again_is_believed_by_its_next_who
     assert tell("3", 6, changed=0, read=7, snapshot=True) == 9, "and a snapshot may be older than what we know"
     assert tell("4", 7, changed=5, read=8, snapshot=True) == 4
     assert tell("2", 8, changed=9, read=10, snapshot=False) == 2, "from here on it counts as before"
+
+
+def test_how_high_a_back_end_counts_its_changes_is_its_own_business(ledger: Ledger) -> None:
+    """Four numbers near the largest that a column holds, added up, are more than SQLite counts."""
+    observe(ledger, *(row(f"SKU-{number}", "5", 2**62 + number) for number in range(4)))
+    with ledger.reading() as connection:
+        before = stock.figures_mark(connection, ACCOUNT)
+    observe(ledger, row("SKU-3", "4", 2**62 + 4))
+    with ledger.reading() as connection:
+        assert stock.figures_mark(connection, ACCOUNT) != before
+
+
+@pytest.mark.parametrize("sku", ["A\0B", "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}" * 250, "A/B?C#D%E F+"])
+def test_an_odd_sku_stops_no_other(ledger: Ledger, sku: str) -> None:
+    """A NUL, which JSON may carry, is nothing that PostgreSQL stores: not even in what a person is told of it."""
+    rows = [row("TEE", "5"), row(sku, "3"), row("CAP", "4")]
+    with ledger.work() as work:
+        stock_observe.keep(work.connection, ACCOUNT, f"stock:{ACCOUNT}", rows, NOW, snapshot=False)
+        work.commit()
+    found = levels(ledger)
+    assert (found["TEE"].observed, found["CAP"].observed) == (5, 4)
+    with ledger.reading() as connection:
+        told = [one.subject for one in connection.execute(select(exceptions.c.subject))]
+    assert (sku in found) is not bool(told), "it is stored, or somebody is told"

@@ -16,7 +16,8 @@ from syncbridge.domain.errors import CallEvidence, CursorRefused
 from syncbridge.flows import order_push
 from syncbridge.flows.context import Context
 from syncbridge.ledger import catalogue, feeds, stock
-from syncbridge.ports import FeedPage, FulfilmentBackend
+from syncbridge.ports.answers import FeedPage
+from syncbridge.ports.backend import FulfilmentBackend
 
 KIND = "stock_missing"
 
@@ -134,7 +135,9 @@ def test_a_short_snapshot_is_one_trouble_of_the_back_end(stage: Stage) -> None:
     assert stage.troubles(KIND) == []
 
 
-def test_a_cursor_that_an_outage_outlived_is_made_up_for_by_a_whole_snapshot(stage: Stage) -> None:
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_cursor_that_an_outage_outlived_is_made_up_for_by_a_whole_snapshot(stage: Stage, needed: bool) -> None:
+    """Whether the back end asks for it or not: one that was restored from a backup knows the cursor no more, nor what it told."""
     gone, moved, still = stage.skus(3, 5)
     stage.sync()
     real = stage.world.context.backends["scend"]
@@ -144,7 +147,7 @@ def test_a_cursor_that_an_outage_outlived_is_made_up_for_by_a_whole_snapshot(sta
         def stock_changed(self, cursor: str | None, since: datetime | None) -> Iterator[Page]:
             readings.append((cursor, since))
             if cursor is not None:
-                raise CursorRefused("too old", CallEvidence("scend", "read stock feed", 410), snapshot_needed=True)
+                raise CursorRefused("too old", CallEvidence("scend", "read stock feed", 410), snapshot_needed=needed)
             return super().stock_changed(cursor, since)
 
     stage.shelf(moved, 2)

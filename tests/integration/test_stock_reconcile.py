@@ -18,7 +18,8 @@ from syncbridge.flows import stock_reconcile
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_calls import answers
 from syncbridge.ledger import feeds
-from syncbridge.ports import Lane, Shop
+from syncbridge.ports.quota import Lane
+from syncbridge.ports.shop import Shop
 from syncbridge.reports.stock_levels import comparisons
 
 
@@ -225,3 +226,17 @@ def test_answers_come_in_order_and_few_calls_are_under_way_at_once() -> None:
     assert isinstance(rest[2][1], ValueError)
     assert rest[-1] == (39, 78)
     assert 1 < most <= 4
+
+
+def test_a_shop_that_leaves_out_what_it_has_none_of_has_not_drifted(stage: Stage) -> None:
+    none, some = stage.sku(0), stage.sku(5)
+    stage.sync()
+
+    class Short(Reads):
+        def read_stock(self, sku: str, lane: Lane | None = None) -> tuple[ShopStock, ...]:
+            return tuple(one for one in super().read_stock(sku, lane) if one.quantity and sku == none)
+
+    drift = stock_reconcile.run(seen_by(stage, Short(stage.world.context.shop)))
+    assert (drift.skus, drift.skus_off, drift.units_off) == (2, 1, 5), "units that are gone from it are drift"
+    stage.sync()
+    assert (stage.held(none), stage.held(some)) == (0, 5)

@@ -15,11 +15,12 @@ from sqlalchemy import select
 from stock_stage import ACCOUNT, Page, Stage, staged
 
 from syncbridge.config.merchants import WarehouseSettings
-from syncbridge.flows import intake, order_poll, order_push, stock_hold, stock_sync
+from syncbridge.flows import order_poll, order_push, stock_hold, stock_sync
 from syncbridge.flows.context import Context
+from syncbridge.flows.order_birth import take_in
 from syncbridge.ledger import feeds
 from syncbridge.ledger.tables import sold_units, stock_levels
-from syncbridge.ports import FeedPage
+from syncbridge.ports.answers import FeedPage
 
 
 @pytest.fixture(scope="module")
@@ -87,22 +88,22 @@ def test_two_stock_workers_truly_in_parallel_agree_with_the_warehouse(stage: Sta
 
     def work() -> None:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             for _ in range(4):
                 stock_sync.run(stage.world.context)
         except BaseException as error:  # told by the assertion below
             errors.append(error)
 
-    workers = [threading.Thread(target=work) for _ in range(2)]
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(2)]
     for worker in workers:
         worker.start()
-    start.wait(timeout=10)
+    start.wait(timeout=60)
     for step in range(6):
         for sku in skus[step * 5 : step * 5 + 5]:
             stage.shelf(sku, step)
         stage.world.advance(seconds=2)
     for worker in workers:
-        worker.join(timeout=60)
+        worker.join()
     assert errors == []
     stage.world.advance(minutes=2)
     stage.sync()
@@ -184,7 +185,7 @@ def test_an_order_that_the_poll_cannot_take_in_does_not_stop_stock(
     assert stage.held(sku) == 3, "and stock goes on"
     assert position(stage, order_poll.NAME) == before, "the next poll meets it again"
     assert len(stage.troubles("defect", f"order:{order_id}")) == 1
-    monkeypatch.setattr(order_poll, "take_in", intake.take_in)
+    monkeypatch.setattr(order_poll, "take_in", take_in)
     stage.sync()
     assert (stage.held(sku), stage.troubles("defect", f"order:{order_id}")) == (3, [])
     assert position(stage, order_poll.NAME) != before
@@ -213,7 +214,7 @@ def test_stock_that_waits_for_an_order_says_so(stage: Stage, monkeypatch: pytest
     assert position(stage, order_poll.WATERMARK) == before
     assert stage.blocked(sku) == [order_id] * 2, "no stamp passes what we do not know"
     assert len(stage.troubles("stock_waits", f"order:{order_id}")) == 1
-    monkeypatch.setattr(order_poll, "take_in", intake.take_in)
+    monkeypatch.setattr(order_poll, "take_in", take_in)
     monkeypatch.setattr(order_poll, "note_sold", real)
     stage.sync()
     assert (stage.held(sku), stage.troubles("stock_waits")) == (3, [])

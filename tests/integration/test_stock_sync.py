@@ -15,14 +15,17 @@ from flow_world import World, line, parcel, world
 from sqlalchemy import select, update
 from stock_stage import ACCOUNT, STOCK_FEED, Meddled, Page, Stage, feed_positions, restore, staged
 
-from syncbridge.domain.errors import CallEvidence, RetryLater
+from syncbridge.domain.errors import CallEvidence, NeedsPerson, RetryLater
 from syncbridge.domain.orders import ShopOrder
 from syncbridge.domain.states import UnitState
 from syncbridge.domain.stock import ShopStock, StockRow, StockWrite
 from syncbridge.flows import order_push, status_pull, stock_hold, stock_reconcile, stock_sync
 from syncbridge.ledger import sold_units
 from syncbridge.ledger.tables import exceptions, fulfilment_lines, fulfilment_orders, order_units
-from syncbridge.ports import FeedPage, FulfilmentBackend, Lane, Shop
+from syncbridge.ports.answers import FeedPage
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.quota import Lane
+from syncbridge.ports.shop import Shop
 
 TEE, JACKET = "TEE-ORG-BLK-M", "JKT-RAIN-NVY-L"
 
@@ -394,6 +397,30 @@ def test_our_clock_an_hour_off_releases_no_block_and_is_told(stage: Stage, hours
     assert stage.held(sku) == 6
 
 
+def test_a_clock_of_ours_that_stays_fast_does_not_hide_orders_from_stock(stage: Stage) -> None:
+    """By our clock the orders were read an hour into the shop's future: nothing would be found from there on."""
+    sku = stage.sku(8)
+    stage.sync()
+    before = feed_positions(stage)
+    world_ = stage.world
+    world_.clock.ahead += timedelta(hours=1)
+    world_.put(world_.scayle, "settings", {"delegationDelaySeconds": 100_000})
+    try:
+        for _ in range(2):
+            stage.sync()
+        order_id = world_.place(line(sku, 2))
+        stage.shelf(sku, 7)
+        stage.sync()
+        assert stage.row(sku)["sellable"] == 5
+    finally:
+        world_.put(world_.scayle, "settings", {"delegationDelaySeconds": 0})
+        world_.clock.ahead -= timedelta(hours=1)
+        restore(stage, before)
+    world_.post(world_.scayle, f"orders/{order_id}/cancel", {"wait": False})
+    stage.sync()
+    assert stage.troubles("clock_skew") == []
+
+
 def test_a_feed_that_fails_on_its_third_page_publishes_and_zeroes_nothing(stage: Stage) -> None:
     skus = stage.skus(5, 7)
     stage.sync()
@@ -563,6 +590,7 @@ def test_units_that_the_shop_cancelled_are_free_again(stage: Stage) -> None:
 
 
 def test_a_sku_that_the_shop_lacks_is_told_once_and_the_rest_goes_on(stage: Stage) -> None:
+    stage.sync()  # what the warehouse has from the beginning and the shop does not
     unknown, known = stage.sku(5, known=False), stage.sku(5)
     assert stage.sync().unknown == 1
     assert stage.held(known) == 5
@@ -573,6 +601,28 @@ def test_a_sku_that_the_shop_lacks_is_told_once_and_the_rest_goes_on(stage: Stag
     stage.sync()
     assert stage.held(unknown) == 5
     assert stage.troubles("stock_refused", unknown) == []
+
+
+def test_a_number_on_sale_that_the_shop_refuses_is_tried_again_within_minutes(stage: Stage) -> None:
+    """What is on sale must come off sale: a conflict of the moment must not keep a sold-out SKU there for an hour."""
+    sku = stage.sku(5)
+    stage.sync()
+    real = stage.world.context.shop
+
+    class Refuses:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def write_stock(self, write: StockWrite) -> ShopStock:
+            raise NeedsPerson("conflict", CallEvidence("scayle", "write stock", 409))
+
+    stage.shelf(sku, 0)
+    assert stage.sync(replace(stage.world.context, shop=cast("Shop", Refuses()))).unknown == 1
+    assert stage.sync().published == 0, "but not by every run"
+    assert len(stage.troubles("stock_refused", sku)) == 1
+    stage.world.advance(minutes=5)
+    stage.sync()
+    assert (stage.held(sku), stage.troubles("stock_refused", sku)) == (0, [])
 
 
 def test_what_was_told_of_a_sku_is_over_once_the_shop_takes_it_whatever_came_in_between(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+import postgres_server
 import pytest
 import redis
 from postgres_server import PostgresServer
@@ -35,9 +36,10 @@ def test_each_test_gets_an_empty_redis(redis_url: str, _time: int) -> None:
 
 def test_postgres_leaves_neither_process_nor_folder() -> None:
     server = PostgresServer().start()
-    folder, port = server.folder, server.port
+    folder, data, port = server.folder, server.data, server.port
     server.stop()
     assert not folder.exists()
+    assert not data.exists()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -49,6 +51,15 @@ def test_postgres_runs_from_a_copy_where_its_user_may_not_enter(monkeypatch: pyt
     try:
         assert list(server.folder.glob("programs/**/bin/postgres"))
     finally:
+        server.stop()
+
+
+def test_postgres_does_without_memory_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for place, room in ((tmp_path / "nowhere", 0), (tmp_path, 2**62)):
+        monkeypatch.setattr(postgres_server, "MEMORY", place)
+        monkeypatch.setattr(postgres_server, "ROOM_BYTES", room)
+        server = PostgresServer()
+        assert server.data == server.folder / "data"
         server.stop()
 
 

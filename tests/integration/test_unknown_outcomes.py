@@ -39,6 +39,7 @@ from order_story import (
 from syncbridge.domain.errors import LeaseLost
 from syncbridge.flows import despatch_pull, escalate, order_push, shipment_push, status_pull
 from syncbridge.ledger import transmissions
+from syncbridge.ledger.claims import Claim, claim_due
 
 FAULTS = [
     {"fault": "timeout_before"},
@@ -262,9 +263,9 @@ def test_a_worker_that_wakes_after_its_lease_was_taken_over_commits_nothing(both
     assert (write.state, write.attempts, write.lease) == ("pending", 0, second[0].lease)
 
 
-def claim(one: World) -> list[transmissions.Claim]:
+def claim(one: World) -> list[Claim]:
     with one.context.ledger.work() as work:
-        claims = transmissions.claim_due(
+        claims = claim_due(
             work.connection,
             target="scend:ACME-UK",
             kind="order",

@@ -55,7 +55,7 @@ class Web:
 
     def post(self, body: bytes | Iterator[bytes]) -> requests.Response:
         return requests.post(
-            self.url(ORDERS), data=body, headers={"Authorization": AUTHORIZATION}, timeout=20
+            self.url(ORDERS), data=body, headers={"Authorization": AUTHORIZATION}, timeout=60
         )
 
     def raw(self, text: bytes, wait: float) -> bytes:
@@ -95,9 +95,6 @@ def web(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis) -
     ledger = Ledger(database)
     migrate.upgrade(ledger)
     ledger.close()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -111,11 +108,17 @@ def web(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis) -
         "SCAYLE_INBOUND_PASSWORD": "inbound-word",
         "SCEND_API_TOKEN": "scend-bearer",
     }
-    command = [sys.executable, "-m", "gunicorn", "syncbridge.web.wsgi:app", "--bind", f"127.0.0.1:{port}"]
+    # The socket is handed over, so that its port can become nobody else's meanwhile.
+    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+    bind = f"fd://{listener.fileno()}"
+    command = [sys.executable, "-m", "gunicorn", "syncbridge.web.wsgi:app", "--bind", bind]
     command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket"]
     with (folder / "web.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
-    web = Web(port, folder / "web.log")
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=log, stderr=log, pass_fds=[listener.fileno()]
+        )
+    web = Web(listener.getsockname()[1], folder / "web.log")
+    listener.close()
     try:
         _wait_until_alive(web)
         yield web
@@ -171,14 +174,14 @@ def test_ten_mebibytes_are_answered_413(web: Web) -> None:
 )
 def test_broken_framing_is_answered_400(web: Web, rest: bytes) -> None:
     head = f"POST {ORDERS} HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTHORIZATION}\r\n".encode()
-    assert web.raw(head + rest, wait=20).startswith(b"HTTP/1.1 400")
+    assert web.raw(head + rest, wait=60).startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.slow
 def test_a_body_that_never_ends_frees_its_thread_in_time(web: Web) -> None:
     head = f"POST {ORDERS} HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 500\r\n\r\n{{"
     with ThreadPoolExecutor(2) as senders:
-        slow = [senders.submit(web.raw, head.encode(), 20) for _ in range(2)]
+        slow = [senders.submit(web.raw, head.encode(), 60) for _ in range(2)]
         assert web.post(order(5)).status_code == 201
         answers = [sender.result() for sender in slow]
     assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
@@ -186,19 +189,19 @@ def test_a_body_that_never_ends_frees_its_thread_in_time(web: Web) -> None:
 
 def test_the_counters_of_all_workers_add_up(web: Web) -> None:
     def answered() -> float:
-        text = requests.get(web.url("/metrics"), headers={"Authorization": AUTHORIZATION}, timeout=20).text
+        text = requests.get(web.url("/metrics"), headers={"Authorization": AUTHORIZATION}, timeout=60).text
         lines = [line for line in text.splitlines() if line.startswith("syncbridge_http_requests_total")]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if "healthz" in line)
 
     before = answered()
     with ThreadPoolExecutor(8) as callers:
-        list(callers.map(lambda _: requests.get(web.url("/healthz"), timeout=20), range(40)))
+        list(callers.map(lambda _: requests.get(web.url("/healthz"), timeout=60), range(40)))
     assert answered() - before == 40
 
 
 def test_the_log_holds_no_body_and_no_password(web: Web) -> None:
     web.post(order(6)[:-5])
-    requests.post(web.url(ORDERS), data=order(7), auth=("inbound-user", "guessed-word"), timeout=20)
+    requests.post(web.url(ORDERS), data=order(7), auth=("inbound-user", "guessed-word"), timeout=60)
     text = web.log.read_text()
     assert "inbound_auth_failed" in text
     assert "NB-TEE-0042-M" not in text

@@ -11,7 +11,7 @@ from flow_world import World
 
 from syncbridge.domain.backend import BackendOrder, CancelAnswer, CancelState, CancelWish
 from syncbridge.domain.errors import AlreadyExists, CallEvidence
-from syncbridge.ports import BackendTiming, Capabilities, Capability
+from syncbridge.ports.backend import BackendTiming, Capabilities, Capability
 
 
 @dataclass

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import requests
-from flow_world import World
+from flow_world import ANSWER_SECONDS, World
 from order_story import in_scend, reference, rows, statuses, unit_ids
 from sqlalchemy import select
 
 from syncbridge.flows import cancel_ask, cancel_call, cancellation_push
 from syncbridge.flows.cancel_call import CallOutcome
 from syncbridge.ledger.tables import cancellations
+from syncbridge.ports.backend import Capabilities, FulfilmentBackend
 
 ADMIN = {"X-Access-Token": "sandbox-token"}
 
@@ -41,7 +43,7 @@ def asked_again(one: World, order_id: int, times: int = 1) -> list[Any]:
     return list(one.post(one.scayle, f"orders/{order_id}/cancel-again", {"times": times})["calls"])
 
 
-def call(one: World, order_id: int, merchant: str = "scend", seconds: float = 2.0, **changes: Any) -> CallOutcome:
+def call(one: World, order_id: int, merchant: str = "scend", seconds: float = ANSWER_SECONDS, **changes: Any) -> CallOutcome:
     """Make the cancellation call for an order ourselves, without SCAYLE."""
     body = {
         "orderReferenceKey": f"NB-GB-{order_id}",
@@ -93,6 +95,23 @@ def ask_and_tell(one: World, order_id: int) -> None:
 
 def cancelled_in_scayle(one: World, order_id: int) -> Counter[str]:
     return statuses(one, order_id)
+
+
+class With:
+    """A back end that can do other things than it says."""
+
+    def __init__(self, backend: FulfilmentBackend, capabilities: Capabilities) -> None:
+        self._backend = backend
+        self.capabilities = capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+def able_to(one: World, merchant: str = "scend", **capabilities: Any) -> World:
+    backends = dict(one.context.backends)
+    backends[merchant] = With(backends[merchant], Capabilities(**capabilities))  # type: ignore[assignment]  # it passes all on
+    return replace(one, context=replace(one.context, backends=backends))
 
 
 __all__ = ["unit_ids"]

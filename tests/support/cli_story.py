@@ -10,7 +10,8 @@ from typing import Any
 
 from syncbridge.domain.errors import CallEvidence
 from syncbridge.domain.orders import DelegatedUnit, ShopOrder
-from syncbridge.ledger import history, inbox, orders, transmissions
+from syncbridge.ledger import history, inbox, intents, order_parts, orders, transmissions
+from syncbridge.ledger.claims import Claim, claim_due
 from syncbridge.ledger.engine import Connection, Ledger
 from syncbridge.ledger.exceptions import open_exception
 
@@ -56,11 +57,11 @@ class Story:
                 source="delegation", confirmed_at=None, at=at,
             )  # fmt: skip
             items = [DelegatedUnit(order_id * 100 + number, sku, "WH-1", 1250) for number in range(units)]
-            part = orders.add_part(
+            part = order_parts.add_part(
                 connection, order_id=order_id, merchant="scend", warehouse="WH-1", delegation=1, reference=reference,
                 account=ACCOUNT, inbox_id=message.id, units=items, at=at,
             )  # fmt: skip
-            transmissions.add(
+            intents.add(
                 connection, kind="order", target=ACCOUNT, key=reference, order_id=order_id, fulfilment_order_id=part,
                 at=at, due_at=at,
             )  # fmt: skip
@@ -73,8 +74,8 @@ class Story:
             work.commit()
         return reference
 
-    def claimed(self, connection: Connection, order_id: int, at: datetime) -> transmissions.Claim:
-        return transmissions.claim_due(
+    def claimed(self, connection: Connection, order_id: int, at: datetime) -> Claim:
+        return claim_due(
             connection, target=ACCOUNT, kind="order", limit=1, at=at, life=LIFE, order_id=order_id
         )[0]
 

@@ -29,7 +29,8 @@ from syncbridge.config import Configuration
 from syncbridge.flows import cancel_call, intake
 from syncbridge.flows.context import Context
 from syncbridge.ledger.engine import Ledger
-from syncbridge.ports import FulfilmentBackend, Lane, QuotaReading
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.quota import Lane, QuotaReading
 from syncbridge.sandbox import orderwise, scayle, scend
 from syncbridge.sandbox.orderwise.reference_data import DEFAULT_PASSWORD, DEFAULT_USER
 from syncbridge.sandbox.scayle.settings import LaunchSettings
@@ -84,6 +85,11 @@ delivery_method = {{ STANDARD = 18 }}
 payment_method = {{ creditcard = 7, gift_card = 8 }}
 stock_location = {{ MAIN = 3 }}
 """
+
+POLL_SECONDS = 0.01
+"""How soon a server on a thread notices that it is to stop; the standard library's half second is waited for in every test."""
+ANSWER_SECONDS = 8.0
+"""How long SCAYLE's question before a cancellation may be worked on; a busy machine is no reason to answer "later"."""
 
 
 class MovableClock:
@@ -334,14 +340,14 @@ def _inbound(context: Context) -> Iterator[str]:
         merchant, what = environ["PATH_INFO"].split("/")[2:4]
         outcome: intake.DelegationOutcome | cancel_call.CallOutcome
         if what == "cancellations":
-            outcome = cancel_call.receive(context, merchant, raw, time.monotonic() + 2.0)
+            outcome = cancel_call.receive(context, merchant, raw, time.monotonic() + ANSWER_SECONDS)
         else:
             outcome = intake.receive_delegation(context, merchant, raw)
         start(f"{outcome.status} ", [("Content-Type", "application/json")])
         return [json.dumps(outcome.body).encode()]
 
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

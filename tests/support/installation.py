@@ -41,11 +41,13 @@ from syncbridge.sandbox.demo.options import SHIPPED_DAY
 from syncbridge.sandbox.demo.processes import Processes, usual_environment
 from syncbridge.sandbox.demo.stage import Program, Stage
 from syncbridge.sandbox.demo.vendors import Vendors
+from syncbridge.sandbox.evidence import Evidence
+from syncbridge.sandbox.exception_records import read_exceptions
 from syncbridge.sandbox.expectations import AUTO, Expectation, Outcome, WarehouseRules, expectation
-from syncbridge.sandbox.judge import Evidence, Verdict, judge
-from syncbridge.sandbox.records import read_exceptions
+from syncbridge.sandbox.judge import judge
 from syncbridge.sandbox.replay import load
 from syncbridge.sandbox.replay_order import Replay, ReplayOrder, ShopSetting
+from syncbridge.sandbox.verdict import Verdict
 
 CHECKOUT = Path(__file__).parents[2]
 SEED = 7
@@ -56,6 +58,8 @@ CALM_WAREHOUSE = {
 
 RESUME_SECONDS = 60.0
 """The design's bound: work resumes by itself within a minute of the fault's end."""
+PATIENCE_SECONDS = 300.0
+"""For what takes seconds on a machine that does little else: how long it may take is no promise of ours."""
 
 
 def small_clean_orders() -> tuple[ReplayOrder, ...]:
@@ -96,9 +100,10 @@ class Installation:
 
     # ------------------------------------------------------------------------------------------------ what shoppers do
 
-    def place(self, count: int, every_seconds: float = 0.0) -> list[int]:
+    def place(self, count: int, every_seconds: float = 0.0, *, after_seconds: float = 0.0) -> list[int]:
         """Place and pay so many orders; SCAYLE delegates each a second later. Return their ids."""
-        made = []
+        made: list[int] = []
+        time.sleep(after_seconds)
         for number in range(count):
             if number:
                 time.sleep(every_seconds)
@@ -118,7 +123,7 @@ class Installation:
     def post(self, path: str, body: bytes, **options: Any) -> requests.Response:
         """Call our web process as SCAYLE does; `auth` None sends no credentials."""
         options.setdefault("auth", (self.addresses.inbound_user, self.addresses.inbound_password))
-        options.setdefault("timeout", 20)
+        options.setdefault("timeout", PATIENCE_SECONDS)
         with requests.Session() as session:
             session.trust_env = False
             return session.post(f"{self.addresses.web}{path}", data=body, **options)
@@ -135,7 +140,7 @@ class Installation:
         held = self.references()
         return {one: held.count(f"SCY-{SHOP_KEY.upper()}-{one}") for one in order_ids}
 
-    def await_on_scend(self, order_ids: list[int], seconds: float = RESUME_SECONDS) -> None:
+    def await_on_scend(self, order_ids: list[int], seconds: float = PATIENCE_SECONDS) -> None:
         """Return when each of the orders is on Scend; fail when that takes longer, or one is there twice."""
         wait_until(
             lambda: all(self.on_scend(order_ids).values()), seconds, lambda: str(self.on_scend(order_ids))
@@ -143,9 +148,18 @@ class Installation:
         counts = self.on_scend(order_ids)
         assert set(counts.values()) <= {1}, counts
 
-    def await_settled(self, seconds: float) -> None:
+    def await_settled(self) -> None:
         """Return when nothing is open in SCAYLE any more: every parcel has been reported."""
-        wait_until(lambda: self.vendors.look().open_units == 0, seconds, lambda: str(self.vendors.look()))
+        wait_until(
+            lambda: self.vendors.look().open_units == 0, PATIENCE_SECONDS, lambda: str(self.vendors.look())
+        )
+
+    def await_everybody(self) -> None:
+        """Return when all processes are up again and take work: how long programs take to start is the machine's affair."""
+        _await_web(self)
+        for name in self.processes.look():
+            self.pid(name)
+        await_consumers(self)
 
     def delegation_answers(self, order_id: int) -> list[dict[str, Any]]:
         """Return SCAYLE's record of every delegation call about the order."""
@@ -201,16 +215,22 @@ class Installation:
     # --------------------------------------------------------------------------------------------------- what breaks
 
     def pid(self, name: str) -> int:
-        """Return the id of a supervised process as it is now."""
-        running = self.processes.running()
-        assert name in running, f"{name} does not run, only {sorted(running)}"
-        return running[name]
+        """Return the id of a supervised process; one that is just being started again is waited for."""
+        found: int = wait_until(
+            lambda: self.processes.running().get(name), PATIENCE_SECONDS, lambda: f"{name} does not run: {self.processes.look()}"
+        )
+        return found
 
     def kill_main(self, name: str) -> int:
         """SIGKILL to one process alone, not to what it has forked; return its id."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def start_redis(self) -> None:
+        """Start Redis again over what it left; under its new id, too, it must not outlive us."""
+        self.redis.start()
+        self.processes.guard(self.redis.pid)
 
     def start_more(self, name: str, *more: Program) -> None:
         """Start programs beside those that run."""
@@ -241,6 +261,18 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def await_consumers(one: Installation, workers: int = 2) -> None:
+    """Return when the workers wait for messages, as Redis sees it; a stalled worker is alive and does not ask."""
+    with one.redis.client() as broker:
+
+        def waiting() -> int:
+            return sum(client["cmd"] == "brpop" and "b" in client["flags"] for client in broker.client_list())
+
+        wait_until(
+            lambda: waiting() >= workers, PATIENCE_SECONDS, lambda: f"{waiting()} workers wait for messages"
+        )
+
+
 def wait_until(condition: Callable[[], Any], seconds: float, words: Callable[[], str] = lambda: "") -> Any:
     """Return the condition's first true value; fail with `words` when it does not come in time."""
     until = time.monotonic() + seconds
@@ -269,7 +301,7 @@ def installation(
     addresses = find_addresses()
     stage = Stage(folder)
     with ExitStack() as stack:
-        redis = stack.enter_context(EmbeddedRedis(stage.redis))
+        redis = stack.enter_context(EmbeddedRedis(stage.redis, port=addresses.redis_port))
         processes = stack.enter_context(Processes(stage, usual_environment({}, CHECKOUT)))
         processes.guard(redis.pid)
         vendors = stack.enter_context(Vendors(addresses, both=both))
@@ -331,8 +363,8 @@ def _await_web(one: Installation) -> None:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                return session.get(f"{one.addresses.web}/healthz", timeout=2).status_code == 200
+                return session.get(f"{one.addresses.web}/healthz", timeout=10).status_code == 200
         except requests.RequestException:
             return False
 
-    wait_until(answers, 120, lambda: one.stage.last_words("web"))
+    wait_until(answers, PATIENCE_SECONDS, lambda: one.stage.last_words("web"))

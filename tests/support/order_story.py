@@ -24,7 +24,7 @@ from syncbridge.ledger.tables import (
     order_units,
     transmissions,
 )
-from syncbridge.ports import UnitCancellation
+from syncbridge.ports.shop import UnitCancellation
 
 TEE, JACKET, BOOT = "TEE-ORG-BLK-M", "JKT-RAIN-NVY-L", "BOOT-HIKE-BRN-42"
 # Ids that the sandbox never gives out, for delegations written by hand.

@@ -145,6 +145,10 @@ class OrderWiseClient:
     def wind(self, seconds: float) -> None:
         self.control("POST", "/clock", {"advanceSeconds": seconds})
 
+    def stop_clock(self, **at: str) -> None:
+        """Let the clock move only when it is wound; `now` says from where. A reset lets it run again."""
+        self.control("POST", "/clock", {"stopped": True, **at})
+
     def floor(self, reference: str, verb: str, body: Any = None, expect: int | None = None) -> Any:
         return self.control("POST", f"/orders/by-reference/{reference}/{verb}", body or {}, expect)
 

@@ -34,7 +34,7 @@ _OPTIONS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 180
 """For a page of a machine that does everything else at once."""
 
 
@@ -45,7 +45,7 @@ def real_browser(width: int = 1280, height: int = 860) -> Iterator[Page]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=list(_OPTIONS), timeout=60_000)
+        chromium = playwright.chromium.launch(executable_path=program, args=list(_OPTIONS), timeout=PATIENCE_SECONDS * 1000)
         try:
             context = chromium.new_context(viewport={"width": width, "height": height}, java_script_enabled=False)
             context.set_default_timeout(PATIENCE_SECONDS * 1000)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-from flow_world import World
+from flow_world import POLL_SECONDS, World
 from order_story import leave, packed, pull, reference, rows, tell, unit_ids
 from sqlalchemy import select
 from werkzeug.serving import make_server
@@ -25,7 +25,7 @@ from syncbridge.flows import (
 )
 from syncbridge.ledger.returns import Return
 from syncbridge.ledger.tables import parcels, receipts, returned_units, returns
-from syncbridge.ports import UnitReturn
+from syncbridge.ports.shop import UnitReturn
 
 
 def shipped(one: World, *lines: dict[str, Any], **more: Any) -> int:
@@ -172,7 +172,7 @@ def subscribed(one: World, *events: str) -> Iterator[list[str]]:
         return []
 
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     ids = []
     try:

@@ -21,7 +21,8 @@ from syncbridge.flows.context import Context
 from syncbridge.flows.stock_terms import Summary
 from syncbridge.ledger import feeds
 from syncbridge.ledger.tables import exceptions
-from syncbridge.ports import FeedPage, FulfilmentBackend
+from syncbridge.ports.answers import FeedPage
+from syncbridge.ports.backend import FulfilmentBackend
 
 Page = FeedPage[StockRow]
 

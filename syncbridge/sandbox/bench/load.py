@@ -16,7 +16,7 @@ from syncbridge.sandbox.bench.ledger_rows import epoch_of, ledger_rows
 from syncbridge.sandbox.bench.scene import Scene
 from syncbridge.sandbox.bench.tail import Tail
 from syncbridge.sandbox.clock import parse_instant
-from syncbridge.sandbox.records import REFERENCE
+from syncbridge.sandbox.warehouse_records import REFERENCE
 
 BATCH_SECONDS = 0.2
 """Orders are handed to the SCAYLE stand-in so many seconds' worth at once, each with its own moment of delegation:

@@ -13,25 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from syncbridge.embedded.redis_server import EmbeddedRedis
 from syncbridge.sandbox.bench import second_backend, shelf
 from syncbridge.sandbox.bench.basket import catalogue
 from syncbridge.sandbox.bench.census import Process, count_processes
 from syncbridge.sandbox.bench.configuration import CONFIGURATION
 from syncbridge.sandbox.bench.figures import Paper
-from syncbridge.sandbox.bench.tidy_ends import tidy_ends, undisturbed
+from syncbridge.sandbox.bench.tidy_ends import tidy_ends
 from syncbridge.sandbox.demo import programs, second
 from syncbridge.sandbox.demo.addresses import BUFFER, Addresses, find_addresses
 from syncbridge.sandbox.demo.commands import Commands
+from syncbridge.sandbox.demo.installing import CHECKOUT, wait_for_web
+from syncbridge.sandbox.demo.interruption import signals_ignored
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.programs import Program
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.demo.vendors import Vendors
-
-CHECKOUT = Path(__file__).parents[3]
-"""The folder that holds the three packages, installed or checked out."""
 
 READY_SECONDS = 40.0
 CATALOGUE_SECONDS = 90.0
@@ -93,7 +90,7 @@ class Scene:
 
     def _stop(self) -> None:
         left: list[int] = []
-        with undisturbed():
+        with signals_ignored():
             if hasattr(self, "processes"):
                 self.processes.stop()
                 left = self.processes.left_behind()
@@ -221,17 +218,10 @@ class Scene:
 
     def _wait_until_ready(self) -> None:
         """Return when web answers and both workers have said that they are ready."""
+        wait_for_web(self.addresses.web, self.processes, self.stage)
         deadline = time.monotonic() + READY_SECONDS
-        session = requests.Session()
-        session.trust_env = False
-        while True:
+        while not all("ready" in self.stage.last_words(name, 1000) for name in ("worker", "bulk")):
             self.processes.check()
-            try:
-                answers = session.get(f"{self.addresses.web}/healthz", timeout=2).status_code == 200
-            except requests.RequestException:
-                answers = False
-            if answers and all("ready" in self.stage.last_words(name, 1000) for name in ("worker", "bulk")):
-                return
             if time.monotonic() > deadline:
                 raise DemoFailed(
                     f"not ready: {self.stage.last_words('web')} {self.stage.last_words('worker')}"

@@ -6,9 +6,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from syncbridge.sandbox.demo.interruption import signals_handled_by
 
 
 @contextmanager
@@ -18,22 +17,5 @@ def tidy_ends() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    with _handlers(interrupt):
+    with signals_handled_by(interrupt):
         yield
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let nothing disturb the tidying up, which is bounded."""
-    with _handlers(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
+from syncbridge.sandbox.demo.interruption import signals_held
 from syncbridge.sandbox.demo.processes import Processes
 
 QUIET_START, QUIET_END = 4.0, 2.0
@@ -76,9 +77,10 @@ class Striker:
             self.redis_kills += 1
             self.say("SIGKILL to Redis")
         elif blow.name == "Redis started":
-            self.redis.start()
-            # The server has another process id now, and must not outlive us either.
-            self.processes.guard(self.redis.pid)
+            with signals_held():
+                self.redis.start()
+                # The server has another process id now, and must not outlive us either.
+                self.processes.guard(self.redis.pid)
             self.say(f"Redis is started again after {REDIS_AWAY:g} s")
         elif KILLS[blow.name](self.processes):
             self.kills[blow.name] += 1

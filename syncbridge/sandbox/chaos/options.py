@@ -21,7 +21,7 @@ class ChaosOptions:
     seconds: float = 150.0
     seed: int = 1
     kill_every: float = 10.0
-    settle_seconds: float = 240.0
+    settle_seconds: float = 400.0
     cancellations: bool = True
     database_url: str = ""
     report: Path | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from syncbridge.sandbox.judge import Verdict
+from syncbridge.sandbox.verdict import Verdict
 
 
 @dataclass(frozen=True)

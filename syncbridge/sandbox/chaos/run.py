@@ -24,9 +24,11 @@ from syncbridge.sandbox.demo.options import DemoOptions
 from syncbridge.sandbox.demo.programs import Program
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
-from syncbridge.sandbox.judge import Evidence, Verdict, judge
-from syncbridge.sandbox.records import read_exceptions
+from syncbridge.sandbox.evidence import Evidence
+from syncbridge.sandbox.exception_records import read_exceptions
+from syncbridge.sandbox.judge import judge
 from syncbridge.sandbox.replay import ReplayOutcome
+from syncbridge.sandbox.verdict import Verdict
 
 STARTS = 1000
 """How often a process may die young before the supervisor gives it up: here that is what is to be expected."""

@@ -8,9 +8,10 @@ from typing import Any
 from syncbridge.sandbox.demo.addresses import MERCHANT
 from syncbridge.sandbox.demo.day import EXCEPTIONS_SECONDS, Run
 from syncbridge.sandbox.demo.processes import DemoFailed
+from syncbridge.sandbox.exception_records import OpenException, read_exceptions
 from syncbridge.sandbox.expectations import Outcome
-from syncbridge.sandbox.records import OPEN, SHOP_SECTIONS, OpenException, read_exceptions, read_shop
 from syncbridge.sandbox.replay import ReplayOutcome
+from syncbridge.sandbox.shop_records import OPEN, SHOP_SECTIONS, read_shop
 
 
 def settle(run: Run, foretold: ReplayOutcome, undecided: set[int]) -> tuple[list[dict[str, Any]], list[str]]:

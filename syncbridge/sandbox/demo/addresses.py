@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -24,6 +25,12 @@ SCAYLE_PATH = "/api/admin/v1"
 SCEND_PATH = "/v1"
 RATE_CAPACITY, RATE_PER_SECOND = 300, 20
 """Scend's documented 120 and 2 calls a second would need more than three minutes for this day."""
+PORTS = range(20_000, 32_000)
+"""Below what systems give to outgoing connections and to servers that take any port: Linux from 32768, others from 49152.
+
+A port of those could be somebody else's by the time its server is started, or started again after a kill.
+"""
+TRIES = 200
 
 
 def _secret() -> str:
@@ -38,13 +45,17 @@ def _webhook_secret() -> str:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Free ports of loopback, found at once so that no two are the same, and generated secrets."""
+    """Free ports of loopback, found at once so that no two are the same, and generated secrets.
+
+    0 is any port, which its server has to find.
+    """
 
     scayle_port: int
     scend_port: int
     web_port: int
     flower_port: int
     orderwise_port: int = 0
+    redis_port: int = 0
     scayle_token: str = field(default_factory=_secret)
     scend_token: str = field(default_factory=_secret)
     control_token: str = field(default_factory=_secret)
@@ -98,13 +109,24 @@ class Addresses:
 
 
 def find_addresses() -> Addresses:
-    """Find five free ports."""
-    probes = [socket.socket() for _ in range(5)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        scayle, scend, web, flower, orderwise = (int(probe.getsockname()[1]) for probe in probes)
-        return Addresses(scayle, scend, web, flower, orderwise)
-    finally:
-        for probe in probes:
-            probe.close()
+    """Find six free ports. Raises OSError where every port is taken."""
+    with ExitStack() as held:
+        scayle, scend, web, flower, orderwise, redis = (_free_port(held) for _ in range(6))
+    return Addresses(scayle, scend, web, flower, orderwise, redis)
+
+
+def _free_port(held: ExitStack) -> int:
+    """Return a port that nobody uses; it is kept until `held` is closed, so that the next one is another."""
+    for tries in range(TRIES):
+        probe = held.enter_context(socket.socket())
+        try:
+            # In the end any port at all: better one that might be taken than none.
+            probe.bind((HOST, _any_port() if tries < TRIES - 1 else 0))
+        except OSError:
+            continue
+        return int(probe.getsockname()[1])
+    raise OSError("no port is free on this machine")
+
+
+def _any_port() -> int:
+    return secrets.choice(PORTS)

@@ -23,8 +23,8 @@ from syncbridge.sandbox.demo.commands import Commands
 from syncbridge.sandbox.demo.processes import DemoFailed
 from syncbridge.sandbox.demo.second import ERP_MERCHANT
 from syncbridge.sandbox.demo.vendors import Vendors
-from syncbridge.sandbox.records import OPEN, SHIPPED, ShopUnit, read_units
 from syncbridge.sandbox.replay import ControlPlane, Placed, ReplayRefused
+from syncbridge.sandbox.shop_records import OPEN, SHIPPED, ShopUnit, read_units
 
 LOOK_SECONDS = 0.5
 UNITS_SECONDS = 2.0
@@ -106,6 +106,13 @@ class Credits:
     def concerned(self) -> frozenset[int]:
         """The orders that shoppers cancelled, or tried to."""
         return CreditEvidence(self.plan, self._deals()).orders
+
+    def unanswered(self, shop: ControlPlane) -> int:
+        """Count SCAYLE's questions that still have no final answer.
+
+        Units may be closed before that, where the answer to a question was lost and its order is cancelled all the same.
+        """
+        return sum(one.state == "asking" for one in read_questions(shop.call("GET", "/state", section=CREDIT_SECTIONS)))
 
     def evidence(self, shop: ControlPlane) -> CreditEvidence:
         """Return what was done, with SCAYLE's own records of it."""

@@ -17,9 +17,9 @@ from syncbridge.sandbox.demo.processes import DemoFailed, Processes
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.demo.vendors import Vendors
+from syncbridge.sandbox.exception_records import read_exceptions
 from syncbridge.sandbox.expectations import Expectation, Outcome
 from syncbridge.sandbox.oversell import no_oversell
-from syncbridge.sandbox.records import read_exceptions
 from syncbridge.sandbox.replay import ReplayOutcome, replay
 from syncbridge.sandbox.replay_order import Replay
 
@@ -27,8 +27,11 @@ KILL_AFTER = 0.4
 """The worker is killed once this share of the orders is placed."""
 REPEATED_ORDERS, REPEATS = 5, 5
 """So many of the first orders are delegated so many times more, at once (the brief's hard case)."""
-STOCK_SECONDS = 75.0
-"""How long the last stock figures may take once the last parcel has left: a killed worker's lock may have to run out."""
+STOCK_SECONDS = 240.0
+"""How long the last stock figures may take once the last parcel has left, on a machine that does much else.
+
+A killed worker's lock may have to run out, too."""
+LOOK_SECONDS = 0.5
 EXCEPTIONS_SECONDS = 6.0
 """How often the command line is asked for exceptions: each time costs about a second of a core."""
 
@@ -123,7 +126,7 @@ def settle(run: Run, outcome: ReplayOutcome) -> list[dict[str, Any]]:
     )
     planned = len(run.work.orders)
     deadline = time.monotonic() + run.options.settle_seconds
-    exceptions: list[dict[str, Any]] = run.commands.exceptions()
+    exceptions = _asked(run, [])
     asked_at = time.monotonic()
     calm = False
     with run.screen:
@@ -139,15 +142,15 @@ def settle(run: Run, outcome: ReplayOutcome) -> list[dict[str, Any]]:
                 exceptions, asked_at = _asked(run, exceptions), now
                 if (
                     sight.open_units <= waiting_units
-                    and (run.credits is None or not run.credits.open)
+                    and (run.credits is None or not (run.credits.open or run.credits.unanswered(run.vendors.scayle)))
                     and _is_settled(expected, exceptions, run.vendors.given_up() | _cancelled(run))
                 ):
                     run.screen.say("everything is settled")
                     return exceptions
             if now > deadline:
                 run.screen.say(f"not settled after {run.options.settle_seconds:g} s; judging what there is")
-                return run.commands.exceptions()
-            time.sleep(0.5)
+                return _asked(run, exceptions)
+            time.sleep(LOOK_SECONDS)
 
 
 def settle_stock(run: Run) -> None:

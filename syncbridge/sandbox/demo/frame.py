@@ -12,7 +12,12 @@ from pathlib import Path
 from syncbridge.embedded.redis_server import EmbeddedRedis, EmbeddedRedisFailed
 from syncbridge.sandbox.demo.addresses import Addresses, find_addresses
 from syncbridge.sandbox.demo.installing import CHECKOUT, LONGEST_SOCKET_PATH
-from syncbridge.sandbox.demo.interruption import Interrupted, signals_as_exceptions, signals_ignored
+from syncbridge.sandbox.demo.interruption import (
+    Interrupted,
+    signals_as_exceptions,
+    signals_held,
+    signals_ignored,
+)
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
@@ -65,10 +70,11 @@ def house(stage: Stage, screen: Screen) -> Iterator[House]:
     """Start Redis and make ready for processes; end them all afterwards, and fail where one would not end."""
     addresses = find_addresses()
     with ExitStack() as stack:
-        redis = stack.enter_context(EmbeddedRedis(stage.redis))
         environment = usual_environment({}, CHECKOUT)
-        processes = stack.enter_context(Processes(stage, environment))
-        processes.guard(redis.pid)
+        with signals_held():
+            redis = stack.enter_context(EmbeddedRedis(stage.redis, port=addresses.redis_port))
+            processes = stack.enter_context(Processes(stage, environment))
+            processes.guard(redis.pid)
         vendors = stack.enter_context(Vendors(addresses, both=True))
         try:
             yield House(addresses, redis, environment, processes, vendors)

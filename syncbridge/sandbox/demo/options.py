@@ -29,7 +29,7 @@ class DemoOptions:
     seed: int = 1
     report: Path | None = None
     keep: bool = False
-    settle_seconds: float = 150.0
+    settle_seconds: float = 300.0
     faults: bool = True
     kill_worker: bool = True
     state_dir: Path | None = None

@@ -20,10 +20,12 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from syncbridge.sandbox.demo.programs import Program
+from syncbridge.sandbox.demo.sessions import kill_members, members_of
 from syncbridge.sandbox.demo.stage import Stage
 
-START_SECONDS = 15.0
-FORCE_SECONDS = 5.0
+START_SECONDS = 90.0
+"""For what takes one, as everything here that is started or killed: a machine may have much else to do."""
+FORCE_SECONDS = 60.0
 STOP_SECONDS = 40.0
 """Longer than the longest `stop_seconds` of a program, which the supervisor waits for."""
 
@@ -43,6 +45,7 @@ class Processes:
         self.restarts: dict[str, int] = {}
         self._pids: dict[str, int] = {}
         self._running: dict[str, int] = {}
+        self._killed: set[int] = set()
 
     def __enter__(self) -> Processes:
         self._stage.write_supervisor()
@@ -121,36 +124,42 @@ class Processes:
                 raise DemoFailed(f"{name} does not start: {self._stage.last_words(name)}")
 
     def kill(self, name: str) -> int:
-        """Send SIGKILL to a process and all that belong to it, as a machine would lose them; return its id."""
-        self.look()
-        pid = self._pids[name]
-        os.killpg(pid, signal.SIGKILL)
-        return pid
+        """Send SIGKILL to a process and all that belong to it, as a machine would lose them; return its id.
+
+        One that is just being started again is waited for. Raises DemoFailed when it does not come.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            pid = self.running().get(name)
+            # One that was killed is still shown for a moment; one that has just been forked has no group of its own yet.
+            with contextlib.suppress(ProcessLookupError):
+                if pid is not None and pid not in self._killed:
+                    os.killpg(pid, signal.SIGKILL)
+                    self._killed.add(pid)
+                    return pid
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{name} does not run: {self._stage.last_words(name)}")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop everything, in order if it obeys and by force if not."""
         if self._process is None:
             return
         if self._process.poll() is None:
+            # All at once: asked to end itself, the supervisor stops one program after the other, a second or more for each.
+            with contextlib.suppress(DemoFailed):
+                self._call("stopAllProcesses", False)
             self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
-        deadline = time.monotonic() + FORCE_SECONDS
-        while (left := self.left_behind()) and time.monotonic() < deadline:
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.poll()
-            time.sleep(0.02)
+        kill_members(self._process.pid, FORCE_SECONDS)
+        self._process.poll()
         _let_go(self._lifeline)
         self._lifeline = None
 
     def left_behind(self) -> list[int]:
         """Return the ids of all processes that still belong to the supervisor's session, it included."""
-        if self._process is None:
-            return []
-        self._process.poll()
-        return sorted(pid for pid in _process_ids() if _session_of(pid) == self._process.pid)
+        return [] if self._process is None else members_of(self._process.pid)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -180,23 +189,6 @@ def _let_go(lifeline: subprocess.Popen[bytes] | None) -> None:
     lifeline.wait()
     if lifeline.stdin is not None:
         lifeline.stdin.close()
-
-
-def _process_ids() -> list[int]:
-    """Return the id of every process of this computer that we may see."""
-    proc = Path("/proc")
-    if (proc / "self").exists():
-        return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
-    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=True)
-    return [int(line) for line in listed.stdout.split()]
-
-
-def _session_of(pid: int) -> int | None:
-    """Return the session of a process: ours all stay in the one that the supervisor opened."""
-    try:
-        return os.getsid(pid)
-    except (ProcessLookupError, PermissionError):
-        return None
 
 
 def usual_environment(extra: Mapping[str, str], checkout: Path) -> dict[str, str]:

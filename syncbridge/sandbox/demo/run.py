@@ -27,11 +27,13 @@ from syncbridge.sandbox.demo.interruption import Interrupted, signals_ignored
 from syncbridge.sandbox.demo.options import DemoOptions
 from syncbridge.sandbox.demo.screen import Screen
 from syncbridge.sandbox.demo.stage import Stage
-from syncbridge.sandbox.judge import Evidence, Verdict, judge
-from syncbridge.sandbox.records import read_exceptions
+from syncbridge.sandbox.evidence import Evidence
+from syncbridge.sandbox.exception_records import read_exceptions
+from syncbridge.sandbox.judge import judge
 from syncbridge.sandbox.replay import ReplayOutcome, load
 from syncbridge.sandbox.replay_order import Replay, ShopSetting
 from syncbridge.sandbox.retail_day import UnreadableDay, read_day
+from syncbridge.sandbox.verdict import Verdict
 
 
 def run_demo(options: DemoOptions, screen: Screen | None = None) -> int:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from syncbridge.sandbox.demo.vendors import Sight
-from syncbridge.sandbox.judge import Verdict
+from syncbridge.sandbox.verdict import Verdict
 
 PLAIN_WIDTH = 110
 PLAIN_SECONDS = 5.0

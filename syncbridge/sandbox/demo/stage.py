@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -210,6 +211,8 @@ files = {self.programs_folder}/*.conf
             for name, value in variables.items()
             if name != "REMAP_SIGTERM"
         ]
+        # `make demo` activates nothing: a shell would not find our own command.
+        lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n')
         self._write(self.environment_file, "".join(lines))
 
     def log_texts(self) -> dict[str, str]:

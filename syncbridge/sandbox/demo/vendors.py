@@ -20,21 +20,14 @@ from syncbridge.sandbox.demo.addresses import (
 )
 from syncbridge.sandbox.demo.mischief import WEBHOOK_TROUBLE, scayle_faults, scend_faults
 from syncbridge.sandbox.demo.processes import DemoFailed
-from syncbridge.sandbox.judge import given_up_orders
-from syncbridge.sandbox.records import (
-    OPEN,
-    SHOP_SECTIONS,
-    WAREHOUSE_SECTIONS,
-    ShopRecord,
-    WarehouseRecord,
-    read_erp,
-    read_shop,
-    read_warehouse,
-)
 from syncbridge.sandbox.replay import ControlPlane, ReplayRefused, products, stock, variants
 from syncbridge.sandbox.replay_order import Replay
+from syncbridge.sandbox.shop_records import OPEN, SHOP_SECTIONS, ShopRecord, read_shop
+from syncbridge.sandbox.unexpected import given_up_orders
+from syncbridge.sandbox.warehouse_records import WAREHOUSE_SECTIONS, WarehouseRecord, read_erp, read_warehouse
 
-READY_SECONDS = 20.0
+READY_SECONDS = 90.0
+"""A second each; a machine that does much else takes longer."""
 SPARE_UNITS = 12
 """What every SKU has beyond twice the day's sales: more than pickers fail to find, so that every order can end."""
 

@@ -25,7 +25,7 @@ class Control:
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any]:
         """Return the status and the JSON of a control call."""
         answer = self._session.request(
-            method, f"{self.root}/_sandbox{path}", json=body, params=query or None, timeout=30
+            method, f"{self.root}/_sandbox{path}", json=body, params=query or None, timeout=120
         )
         return answer.status_code, answer.json()
 

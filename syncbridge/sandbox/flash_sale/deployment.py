@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-
-import requests
 
 from syncbridge.embedded.redis_server import EmbeddedRedis
 from syncbridge.sandbox.bench.scene import workers
@@ -27,6 +24,7 @@ from syncbridge.sandbox.demo.addresses import (
     find_addresses,
 )
 from syncbridge.sandbox.demo.commands import Commands
+from syncbridge.sandbox.demo.installing import CHECKOUT, wait_for_web
 from syncbridge.sandbox.demo.processes import DemoFailed, Processes, usual_environment
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.demo.vendors import Vendors
@@ -36,10 +34,6 @@ from syncbridge.sandbox.flash_sale.floors import FLOORS
 from syncbridge.sandbox.flash_sale.script import LARGEST_LOSS, Script
 from syncbridge.sandbox.flash_sale.stand_ins import set_up
 
-CHECKOUT = Path(__file__).parents[3]
-"""The folder that holds the three packages, installed or checked out."""
-
-READY_SECONDS = 60.0
 OURS = "syncbridge"
 SYNC_SECONDS = 2.0
 """Between two stock runs: two minutes of a real sale, four times the default of production."""
@@ -213,7 +207,7 @@ class Deployment:
         self.commands.run("flow", "run", "catalogue_pull")
         ours = (programs.web(self._ports), *workers(4, events=False), programs.beat(stage.folder))
         self.processes.start("ours", ours, variables)
-        self._wait_for_web()
+        wait_for_web(self._ports.web, self.processes, stage)
 
     def configuration(self) -> str:
         """Return the TOML file."""
@@ -254,18 +248,3 @@ class Deployment:
             if self._second
             else {"url": f"{ports.web}/scend/webhooks/{ACCOUNT}", "secret": ports.webhook_secret},
         )
-
-    def _wait_for_web(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        session = requests.Session()
-        session.trust_env = False
-        while True:
-            self.processes.check()
-            try:
-                if session.get(f"{self._ports.web}/healthz", timeout=2).status_code == 200:
-                    return
-            except requests.RequestException:
-                pass
-            if time.monotonic() > deadline:
-                raise DemoFailed(f"web does not answer: {self.stage.last_words('web')}")
-            time.sleep(0.2)

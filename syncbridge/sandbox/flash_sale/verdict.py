@@ -83,18 +83,21 @@ def judge(records: SaleRecords, news_seconds: float | None = None) -> Outcome:
     entries = read_entries(records.shop_facts, records.warehouse_facts, records.played.begins)
     left, told = left_in_warehouse(records.orders, records.stock), told_by_warehouse(records.stock)
     stories, total, disagreements = {}, Tally(), []
+    # On a machine that is behind, shoppers and counts come after the hour.
+    happened = (one.at for rows in entries.values() for one in rows if not isinstance(one, Published))
+    end = max([script.seconds, *happened])
     for article, opening in script.opening.items():
         sku = channel.sku(article)
         # What is published after the end can no longer be bought from.
         own = [
             one
             for one in entries.get(sku, [])
-            if not (isinstance(one, Published) and one.at > script.seconds)
+            if not (isinstance(one, Published) and one.at > end)
         ]
         story = tell(
             opening,
             own,
-            end=script.seconds,
+            end=end,
             held_back=channel.held_back,
             always_kept=channel.always_kept,
             silences=script.stalls,

@@ -19,7 +19,8 @@ means the data set `live` unless `?account=test` or `"dataSet": "test"` says oth
                                            batches,customers,purchaseOrders,facts,requests,counters,faultsInjected,
                                            settings,accounts  &after=0&limit=1000  &account=test or *
   GET  /_sandbox/summary                   cheap counts by status, and the local time on the server's wall
-  GET, POST /_sandbox/clock                {"now": "2026-03-02T08:00:00.000Z"} or {"advanceSeconds": 3600}; the repeated
+  GET, POST /_sandbox/clock                {"now": "2026-03-02T08:00:00.000Z"} or {"advanceSeconds": 3600}; with them or alone
+                                           {"stopped": true}: it stands still, and moves only when moved; the repeated
                                            hour of autumn: 2026-10-25T00:30:00Z is 01:30, and so is 01:30:00Z
   GET, PUT  /_sandbox/settings             duplicatePolicy (reject, accept), importMode (immediate, deferred:<seconds>),
                                            deferredStatus (200, 202), deferredChecks (submit, import),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from syncbridge.sandbox.clock import SandboxClock
-from syncbridge.sandbox.control_plane import add_shared_control, control_error_middleware
+from syncbridge.sandbox.control_plane import RESET, add_shared_control, control_error_middleware
+from syncbridge.sandbox.ending import end
 from syncbridge.sandbox.faults import CONTROL_PREFIX, fault_middleware
 from syncbridge.sandbox.journal import Journal, journal_middleware
 from syncbridge.sandbox.orderwise import (
@@ -28,7 +28,7 @@ from syncbridge.sandbox.orderwise import (
     variants,
 )
 from syncbridge.sandbox.orderwise.autoprogress import AutomaticWarehouse
-from syncbridge.sandbox.orderwise.control import RESET, WAREHOUSE, impossible_is_409
+from syncbridge.sandbox.orderwise.control import WAREHOUSE, impossible_is_409
 from syncbridge.sandbox.orderwise.gate import (
     BODY_LIMIT,
     MODULES,
@@ -104,9 +104,7 @@ def build_app(launch: Launch | None = None) -> web.Application:
     async def work(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(world.scheduler.run())
         yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end([task])
 
     app.cleanup_ctx.append(work)
     return app

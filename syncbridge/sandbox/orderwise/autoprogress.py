@@ -6,12 +6,12 @@ which order things are asked.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
+from syncbridge.sandbox.fate import Fate, draw
 from syncbridge.sandbox.orderwise.cancelling import cancel_by_warehouse
 from syncbridge.sandbox.orderwise.decimal_json import plain
 from syncbridge.sandbox.orderwise.despatching import allocate, despatch, set_consignments, start_picking
@@ -29,41 +29,19 @@ from syncbridge.sandbox.orderwise.stock import has_goods
 from syncbridge.sandbox.orderwise.world import DataSet, World
 from syncbridge.sandbox.parcelling import first_part, split_over_parcels, tracking_number
 
+STEPS = ("allocate", "pick", "despatch", "remainder", "late_tracking", "short_close")
 
-@dataclass
-class Fate:
-    """What the floor will do to one order; `waits` are sandbox seconds per step."""
 
-    waits: Mapping[str, float]
-    partial: bool
-    parcels: int
-    late_tracking: bool
-    shared_tracking: bool
-    short_pick: bool
+@dataclass(kw_only=True)
+class OrderWiseFate(Fate):
+    """With OrderWise an order may complete without any consignment number."""
+
     untracked: bool
-    was_short: bool = False
 
 
-def draw_fate(settings: AutoProgress, reference: str) -> Fate:
+def draw_fate(settings: AutoProgress, reference: str) -> OrderWiseFate:
     """Draw the fate of an order; the same seed and reference always give the same one."""
-    draw = random.Random(f"{settings.seed}:{reference}")
-    steps = {
-        "allocate": settings.allocate_seconds,
-        "pick": settings.pick_seconds,
-        "despatch": settings.despatch_seconds,
-        "remainder": settings.remainder_seconds,
-        "late_tracking": settings.late_tracking_seconds,
-        "short_close": settings.short_close_seconds,
-    }
-    return Fate(
-        waits={name: draw.uniform(*span) / settings.speed for name, span in steps.items()},
-        partial=draw.random() < settings.partial_share,
-        parcels=draw.choice((2, 3)) if draw.random() < settings.multi_parcel_share else 1,
-        late_tracking=draw.random() < settings.late_tracking_share,
-        shared_tracking=draw.random() < settings.shared_tracking_share,
-        short_pick=draw.random() < settings.short_pick_share,
-        untracked=draw.random() < settings.untracked_share,
-    )
+    return draw(OrderWiseFate, settings, reference, STEPS, untracked=settings.untracked_share)
 
 
 class AutomaticWarehouse:
@@ -115,7 +93,7 @@ class AutomaticWarehouse:
             action(data, order)
 
     def _send(self, data: DataSet, order: Order) -> None:
-        fate: Fate = order.fate
+        fate: OrderWiseFate = order.fate
         counts = self._found(data, order, fate)
         if not counts:
             self._plan(data, order, fate.waits["short_close"], self._give_up)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from syncbridge.sandbox.control_plane import ControlError, control_body
-from syncbridge.sandbox.faults import CONTROL_PREFIX
+from syncbridge.sandbox.control_plane import RESET, ControlError, answer_refusals, control_body
 from syncbridge.sandbox.orderwise.autoprogress import AutomaticWarehouse
 from syncbridge.sandbox.orderwise.decimal_json import answer, read_json
 from syncbridge.sandbox.orderwise.floor import VERBS, track
@@ -22,20 +19,9 @@ from syncbridge.sandbox.orderwise.seeding import decimal, seed
 from syncbridge.sandbox.orderwise.world import DataSet, compared
 
 WAREHOUSE = web.AppKey("WAREHOUSE", AutomaticWarehouse)
-RESET: web.AppKey[Callable[[], None]] = web.AppKey("RESET", object)  # type: ignore[arg-type]  # keys take classes only
-
-
-@web.middleware
-async def impossible_is_409(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what the warehouse cannot do with 409, and vendor refusals of control calls with their status."""
-    if not request.path.startswith(CONTROL_PREFIX):
-        return await handler(request)
-    try:
-        return await handler(request)
-    except Impossible as error:
-        raise ControlError(409, str(error)) from error
-    except Refusal as error:
-        raise ControlError(error.status, f"{error.message} {error.errors}") from error
+impossible_is_409 = answer_refusals(
+    Impossible, Refusal, lambda error: (error.status, f"{error.message} {error.errors}")
+)
 
 
 async def exact_body(request: web.Request) -> dict[str, Any]:

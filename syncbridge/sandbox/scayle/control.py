@@ -20,7 +20,7 @@ control plane (never rate-limited; header X-Sandbox-Token where a control token 
   POST   /_sandbox/seed                      {shops, warehouses, carriers, merchants, products, stock, webhooks}
   GET    /_sandbox/settings                  every switch and the rate limits
   PUT    /_sandbox/settings                  change some: {"delegationDelaySeconds": 0, "rateLimits": {"*": 60000}}
-  GET    /_sandbox/clock, POST               {"now": ...} or {"advanceSeconds": ...}
+  GET    /_sandbox/clock, POST               {"now": ...} or {"advanceSeconds": ...}; {"stopped": true}: it stands still
   GET    /_sandbox/faults, POST, DELETE      planned faults; POST takes one or a list;
                                              for SCAYLE's own calls: {"fault": "lost_request" | "lost_answer",
                                              "match": {"topic": "delegation" | "cancellation" | event}}

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 
-from syncbridge.sandbox.clock import SandboxClock
+from syncbridge.sandbox.clock import SandboxClock, whole_microseconds
+from syncbridge.sandbox.ending import end
 from syncbridge.sandbox.faults import FaultPlan
 
 Job = Callable[[], Awaitable[None] | None]
@@ -62,7 +63,7 @@ class Scheduler:
 
     def at(self, due: float, job: Job) -> None:
         """Run `job` when the clock reaches `due`, in epoch seconds."""
-        heapq.heappush(self._heap, (due, next(self._sequence), job))
+        heapq.heappush(self._heap, (whole_microseconds(due), next(self._sequence), job))
         self._changed.set()
 
     def after(self, seconds: float, job: Job) -> None:
@@ -75,13 +76,8 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Forget what is due, cancel what runs, and return when all of it has ended."""
-        ending = (*self._loops, *self._running)
-        self.clear()
-        for task in self._loops:
-            task.cancel()
-        for task in ending:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        self._heap.clear()
+        await end((*self._loops, *self._running))
 
     def clear(self) -> None:
         """Forget everything that is due, and end what is under way."""
@@ -99,7 +95,7 @@ class Scheduler:
             self._changed.clear()
             self._run_due()
             due = self.next_due()
-            wait = None if due is None else max(0.0, due - self._clock.timestamp())
+            wait = None if due is None else self._clock.seconds_until(due)
             # Not `wait_for`: up to Python 3.11 it loses a cancellation that comes in the same turn as the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from syncbridge.sandbox.clock import SandboxClock
 from syncbridge.sandbox.faults import FaultPlan
@@ -52,7 +51,7 @@ class World:
         self.scheduler.failures.clear()
         self.journal.reset()
         self.faults.reset()
-        self.clock.set(datetime.now(UTC))
+        self.clock.restore()
         self._build()
         self.seed(self.launch.seed_document)
 

@@ -12,7 +12,8 @@ Control plane (JSON; `X-Sandbox-Token` where one is configured; never rate-limit
                                            deliveries,facts,requests,counters,faultsInjected,settings,
                                            subscriptions,accounts  &after=0&limit=1000  &account=CODE
   GET  /_sandbox/summary                   cheap counts by status
-  GET, POST /_sandbox/clock                {"now": "2026-03-02T08:00:00.000Z"} or {"advanceSeconds": 3600}
+  GET, POST /_sandbox/clock                {"now": "2026-03-02T08:00:00.000Z"} or {"advanceSeconds": 3600}; with them or alone
+                                           {"stopped": true}: it stands still, and moves only when moved
   GET, PUT  /_sandbox/settings             duplicateMode, asyncValidation, onUnknownSku, onIncompleteAddress,
                                            cutoffStatus, autoProgress (true, false or an object), searchLagSeconds,
                                            stockLagSeconds, strictFields, rateCapacity, ratePerSecond,

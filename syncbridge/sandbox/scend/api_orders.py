@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -42,7 +41,7 @@ async def post_order(request: web.Request) -> web.Response:
     if settings.processing_seconds:
         account.references_in_progress.add(reference)
         try:
-            await asyncio.sleep(settings.processing_seconds)
+            await world.clock.wait(settings.processing_seconds)
         finally:
             account.references_in_progress.discard(reference)
     order = create(account, content)

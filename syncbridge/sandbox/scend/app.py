@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -13,13 +12,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from syncbridge.sandbox.clock import SandboxClock
-from syncbridge.sandbox.control_plane import add_shared_control, control_error_middleware
+from syncbridge.sandbox.control_plane import RESET, add_shared_control, control_error_middleware
+from syncbridge.sandbox.ending import end
 from syncbridge.sandbox.faults import CONTROL_PREFIX, FaultPlan, fault_middleware
 from syncbridge.sandbox.journal import Journal, journal_middleware
 from syncbridge.sandbox.scend import api_orders, api_reads, api_returns, api_webhooks, control, oracle
 from syncbridge.sandbox.scend.api_webhooks import POSTMAN
 from syncbridge.sandbox.scend.autoprogress import AutomaticWarehouse
-from syncbridge.sandbox.scend.control import RESET, WAREHOUSE, impossible_is_409
+from syncbridge.sandbox.scend.control import WAREHOUSE, impossible_is_409
 from syncbridge.sandbox.scend.delivery import Postman
 from syncbridge.sandbox.scend.gate import BODY_LIMIT, SCOPES, WORLD, ScopeTable, guard, identify, render_fault
 from syncbridge.sandbox.scend.pages import BASE_PATH
@@ -95,9 +95,7 @@ def build_app(launch: Launch | None = None) -> web.Application:
         await postman.start()
         task = asyncio.create_task(world.scheduler.run())
         yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end([task])
         await postman.stop()
 
     app.cleanup_ctx.append(work)

@@ -6,11 +6,11 @@ when or in which order things are asked. One heap of due events serves all order
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from syncbridge.sandbox.fate import Fate, draw
 from syncbridge.sandbox.parcelling import first_part, split_over_parcels, tracking_number
 from syncbridge.sandbox.scend.cancelling import accept_request, cancel_by_warehouse
 from syncbridge.sandbox.scend.despatching import ParcelPlan, despatch, reserved_units, set_tracking
@@ -30,44 +30,19 @@ from syncbridge.sandbox.scend.world import Account, Despatch, Order, World
 
 WAKE_PER_CHANGE = 50
 """Backordered orders that look again when a stock row changes (guessed; the oldest first)."""
+STEPS = ("allocate", "pick", "picked", "pack", "despatch", "remainder", "late_tracking", "short_close")
 
 
-@dataclass
-class Fate:
-    """What the floor will do to one order; `waits` are sandbox seconds per step."""
+@dataclass(kw_only=True)
+class ScendFate(Fate):
+    """With Scend the floor may accept a request to cancel what it is picking."""
 
-    waits: Mapping[str, float]
-    partial: bool
-    parcels: int
-    late_tracking: bool
-    shared_tracking: bool
-    short_pick: bool
     accepts_cancel: bool
-    was_short: bool = False
 
 
-def draw_fate(settings: AutoProgress, reference: str) -> Fate:
+def draw_fate(settings: AutoProgress, reference: str) -> ScendFate:
     """Draw the fate of an order; the same seed and reference always give the same one."""
-    draw = random.Random(f"{settings.seed}:{reference}")
-    steps = {
-        "allocate": settings.allocate_seconds,
-        "pick": settings.pick_seconds,
-        "picked": settings.picked_seconds,
-        "pack": settings.pack_seconds,
-        "despatch": settings.despatch_seconds,
-        "remainder": settings.remainder_seconds,
-        "late_tracking": settings.late_tracking_seconds,
-        "short_close": settings.short_close_seconds,
-    }
-    return Fate(
-        waits={name: draw.uniform(*span) / settings.speed for name, span in steps.items()},
-        partial=draw.random() < settings.partial_share,
-        parcels=draw.choice((2, 3)) if draw.random() < settings.multi_parcel_share else 1,
-        late_tracking=draw.random() < settings.late_tracking_share,
-        shared_tracking=draw.random() < settings.shared_tracking_share,
-        short_pick=draw.random() < settings.short_pick_share,
-        accepts_cancel=draw.random() < settings.cancel_accept_share,
-    )
+    return draw(ScendFate, settings, reference, STEPS, accepts_cancel=settings.cancel_accept_share)
 
 
 class AutomaticWarehouse:
@@ -149,7 +124,7 @@ class AutomaticWarehouse:
             allocate(order)
 
     def _finish_picking(self, order: Order) -> None:
-        fate: Fate = order.fate
+        fate: ScendFate = order.fate
         if order.document["cancellation"]["state"] == "REQUESTED" and fate.accepts_cancel:
             accept_request(order)
             return
@@ -170,7 +145,7 @@ class AutomaticWarehouse:
             cancel_by_warehouse(order)
 
     def _send(self, order: Order) -> None:
-        fate: Fate = order.fate
+        fate: ScendFate = order.fate
         missing = shortage(order)
         if missing and order.status == "PARTIALLY_DESPATCHED":
             short_pick(order, missing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from syncbridge.sandbox.ending import end
 from syncbridge.sandbox.scend.feeds import to_json
 from syncbridge.sandbox.scend.stock import StockRow
 from syncbridge.sandbox.scend.subscriptions import Subscription, sign
@@ -76,11 +76,7 @@ class Postman:
 
     async def stop(self) -> None:
         """Stop the senders and close the connections."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(self._tasks)
         if self._session is not None:
             await self._session.close()
 

@@ -15,7 +15,7 @@ from syncbridge.flows import return_expect
 from syncbridge.flows.context import Context
 from syncbridge.flows.return_expect import Announced, NotReturnable
 from syncbridge.ledger.returns import Return
-from syncbridge.ports import Capability
+from syncbridge.ports.backend import Capability
 from syncbridge.reports.return_desk import expected_under
 from syncbridge.reports.return_lists import list_returns, returnable_units
 from syncbridge.web.console import finding

@@ -124,10 +124,7 @@ def _question(connection: Connection, rma: str, receipt_id: int) -> Question:
 
 def _decide(context: Context, rma: str, receipt_id: int, form: Decide, *, dry_run: bool) -> Decided:
     with context.ledger.reading() as connection:
-        receipt = _question(connection, rma, receipt_id).receipt
-    if not can_be_decided(receipt):
-        # A second click, or somebody else's: the flow would let a person think again, which is for the command line.
-        raise NotDecidable(f"receipt {receipt_id} is decided already ({receipt.decision.replace('_', ' ')})")
+        _question(connection, rma, receipt_id)
     return return_decide.run(
         context,
         receipt_id,

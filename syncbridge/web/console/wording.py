@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from syncbridge.config.console import ConsoleSettings
 from syncbridge.domain.money import Money
-from syncbridge.reports import fact_wording, return_wording
+from syncbridge.reports import exception_wording, fact_wording, return_wording
 from syncbridge.web.console.forms import in_words
 
 _STATIC = Path(__file__).parent / "static"
@@ -42,6 +42,9 @@ def teach(app: Flask, settings: ConsoleSettings) -> None:
         "plural": plural,
         "counts": counts,
         "fact": fact_wording.wording,
+        "evidence": exception_wording.evidence_of,
+        "filled_in": exception_wording.filled_in,
+        "steps": exception_wording.steps_of,
         "shown": lambda unit: return_wording.return_in_shop(unit, plain_time),
         "refund": lambda unit: return_wording.refund(unit, plain_time),
     }

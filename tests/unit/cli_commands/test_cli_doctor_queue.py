@@ -19,7 +19,7 @@ from syncbridge.coordination.doorbell import CeleryDoorbell
 from syncbridge.domain.errors import Busy, CallEvidence, Misconfigured, OutcomeUnknown
 from syncbridge.ledger import feeds
 from syncbridge.ledger.engine import Ledger
-from syncbridge.ports import Health
+from syncbridge.ports.answers import Health
 
 
 def verdicts(document: Any) -> dict[str, str]:

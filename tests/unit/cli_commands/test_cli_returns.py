@@ -21,9 +21,10 @@ from syncbridge.domain.backend import (
     ReturnStatus,
 )
 from syncbridge.domain.orders import Line
-from syncbridge.flows import despatch_pull, refund_watch, return_match, return_pull
+from syncbridge.flows import despatch_apply, refund_watch, return_match, return_pull
 from syncbridge.flows.context import SHOP
-from syncbridge.ledger import orders, transmissions
+from syncbridge.ledger import order_parts, part_lines, transmissions
+from syncbridge.ledger.claims import claim_due
 
 pytestmark = pytest.mark.usefixtures("configured")
 
@@ -45,12 +46,12 @@ def shipped(story: Story) -> Story:
     context = bootstrap.context()
     with story.ledger.work() as work:
         connection = work.connection
-        part = orders.parts_of_order(connection, ORDER)[0]
-        orders.store_lines(connection, part.id, [Line(1, "TEE-M", "TEE-M", (FIRST, SECOND), price_minor=1250)], 2500, NOW)
+        part = order_parts.parts_of_order(connection, ORDER)[0]
+        part_lines.store_lines(connection, part.id, [Line(1, "TEE-M", "TEE-M", (FIRST, SECOND), price_minor=1250)], 2500, NOW)
         parcel = Parcel("pcl_1", "RM1GB", (ParcelLine(1, "TEE-M", 2),))
         left = BackendDespatch("dsp_1", "D-1", part.reference, "ord_1", 1, NOW, "ROYAL_MAIL", (parcel,))
-        despatch_pull.note(context, connection, ACCOUNT, left, NOW)
-        (claim,) = transmissions.claim_due(
+        despatch_apply.note(context, connection, ACCOUNT, left, NOW)
+        (claim,) = claim_due(
             connection, target=SHOP, kind="shipment", limit=9, at=NOW, life=LIFE, order_id=ORDER
         )
         transmissions.acknowledge(connection, claim, at=NOW)
@@ -157,6 +158,19 @@ def test_a_question_is_answered(run: Run, shipped: Story, option: str, words: st
     assert [write["kind"] for write in wrote if write["kind"] == "return"] == (["return"] if option == "--refund" else [])
 
 
+def test_who_decides_second_is_told_and_how_a_refusal_is_taken_back(run: Run, shipped: Story) -> None:
+    receipt = comes_back(shipped, condition=Condition.WORN)
+    decide = ("returns", "decide", str(receipt), "--reason", "looked at it")
+    assert run(*decide, "--refuse").code == 0
+    again = run(*decide, "--refuse")
+    assert (again.code, "decided already (refused)" in again.err, "--after-refusal" in again.err) == (1, True, False)
+    other = run(*decide, "--refund")
+    assert (other.code, "To refund all the same: --after-refusal." in other.err) == (1, True)
+    assert str(FIRST) in run(*decide, "--refund", "--after-refusal").out
+    last = run(*decide, "--refund", "--after-refusal")
+    assert (last.code, "decided already (refund and restock)" in last.err) == (1, True)
+
+
 def test_goods_of_no_unit_are_given_one_by_a_person(run: Run, shipped: Story) -> None:
     receipt = comes_back(shipped, sku="SOCK")
     assert run("returns", "list", "--json").json["returns"][0]["open_receipts"] == 1
@@ -175,6 +189,7 @@ def test_goods_of_no_unit_are_given_one_by_a_person(run: Run, shipped: Story) ->
         (("--reason", "x"), "--refund or --refuse"),
         (("--refund",), "--reason"),
         (("--refuse", "--unit", "1", "--reason", "x"), "--unit"),
+        (("--refuse", "--after-refusal", "--reason", "x"), "--refund"),
     ],
 )
 def test_half_a_decision_is_wrong_use(run: Run, story: Story, arguments: tuple[str, ...], words: str) -> None:

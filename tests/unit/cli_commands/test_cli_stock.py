@@ -274,11 +274,11 @@ def test_a_held_run_is_released_once_with_its_reason(
             return feeds.position(connection, stock_hold.release_name(ACCOUNT)).read_to is not None
 
     assert run("stock", "release", ACCOUNT, "--reason", "stocktake", "--dry-run", "--json").json == {
-        "account": ACCOUNT, "dry_run": True, "released": True, "skus": 1,
+        "account": ACCOUNT, "dry_run": True, "released": True, "skus": 1, "held_for": "",
     }  # fmt: skip
     assert not asked()
     assert (
-        "is released: the next run writes 1 SKU, within an hour from now."
+        "is released. The next run writes 1 SKU, within an hour from now."
         in run("stock", "release", ACCOUNT, "--reason", "stocktake").out
     )
     assert asked()
@@ -305,8 +305,9 @@ def test_a_hold_is_told_with_its_account_and_its_reason_and_counts_what_a_releas
         assert told in err and f"syncbridge stock release {ACCOUNT} --reason TEXT" in err, command
     assert [one["held_for"] for one in run("stock", "diff", "--json").json["sources"]] == ["2 of 3 SKUs would go to zero"]
     assert run("stock", "release", ACCOUNT, "--reason", "stocktake", "--dry-run", "--json").json["skus"] == 2
+    assert run("stock", "publish", "--dry-run", "--json").json["sources"][0]["held"] is True
     answer = run("stock", "release", ACCOUNT, "--reason", "Größe geprüft – sold out")
-    assert "the next run writes 2 SKUs, within an hour" in answer.out
+    assert "is released: 2 of 3 SKUs would go to zero. The next run writes 2 SKUs, within an hour" in answer.out
 
 
 @pytest.mark.parametrize("wrong", ["tee-m", " TEE-M ", "Tee-M"])

@@ -12,7 +12,7 @@ from flow_world import Bell
 
 from syncbridge.domain.states import SendState
 from syncbridge.flows import rerun, resolve
-from syncbridge.ledger import transmissions
+from syncbridge.ledger import intents
 from syncbridge.ledger.engine import Ledger
 
 
@@ -23,7 +23,7 @@ def context(ledger: Ledger) -> Any:
 
 def add_shipment(ledger: Ledger, order_id: int) -> None:
     with ledger.work() as work:
-        transmissions.add(
+        intents.add(
             work.connection, kind="shipment", target="scayle", key=f"p{order_id}", order_id=order_id,
             at=datetime(2026, 3, 2, tzinfo=UTC), due_at=None,
         )  # fmt: skip

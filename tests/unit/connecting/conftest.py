@@ -13,7 +13,7 @@ from syncbridge.config.orderwise import OrderWiseSettings
 from syncbridge.config.scend import ScendSettings
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import Busy
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 
 @dataclass

@@ -38,7 +38,7 @@ from syncbridge.domain.errors import (
     VendorError,
 )
 from syncbridge.domain.stock import whole_units
-from syncbridge.ports import Capability, FulfilmentBackend
+from syncbridge.ports.backend import Capability, FulfilmentBackend
 
 BASE = "https://orderwise.example/owapi"
 TOKEN = f"{BASE}/token/gettoken"
@@ -416,7 +416,7 @@ def looked_up(vendor: Any, backend: FulfilmentBackend, shown: dict[str, Any]) ->
         ("Completed", "", FulfilmentStatus.DESPATCHED, False),
         ("Invoice Waiting to be Printed", "", FulfilmentStatus.DESPATCHED, False),
         ("Ready to go", "", FulfilmentStatus.IN_FULFILMENT, False),
-        ("Something new", "", FulfilmentStatus.UNKNOWN, False),
+        ("Something new", "", FulfilmentStatus.UNKNOWN, True),
     ],
 )
 def test_status_texts_are_compared_trimmed_and_without_case(
@@ -606,13 +606,43 @@ def test_a_filter_that_is_not_strict_ends_the_feed_all_the_same(vendor: Any, bac
     assert cursors == ["2026-03-03T16:52:30.1"] * 2
 
 
-@pytest.mark.parametrize("row", [{"lastAmendedAt": "soon"}, {"despatchedAt": None}, {"quantity": None}])
-def test_a_row_that_cannot_be_read_stops_the_feed_where_it_was(
-    vendor: Any, backend: FulfilmentBackend, row: dict[str, Any]
+def test_a_row_whose_place_in_the_feed_cannot_be_read_stops_it_where_it_was(
+    vendor: Any, backend: FulfilmentBackend
 ) -> None:
-    vendor.post(export(202), json=[{**DESPATCH, **row}])
+    vendor.post(export(202), json=[{**DESPATCH, "lastAmendedAt": "soon"}])
     with pytest.raises(RetryLater):
         drained(backend.despatches_changed("2026-03-03T16:52:30.117", None))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "called", "fields"),
+    [
+        ({"despatchedAt": None}, "70311", ("despatched_at",)),
+        ({"quantity": None, "despatchedAt": "soon"}, "70311", ("despatched_at", "quantity")),
+        ({"despatchId": "D?"}, "amended 2026-03-03T16:52:30.1", ("despatch_id",)),
+    ],
+)
+def test_a_despatch_that_cannot_be_read_is_left_out_whole_and_the_feed_goes_on(
+    vendor: Any, backend: FulfilmentBackend, spoilt: dict[str, Any], called: str, fields: tuple[str, ...]
+) -> None:
+    known = {**DESPATCH, "itemNumber": 1}
+    other = {**known, "despatchId": 70312, "lastAmendedAt": "2026-03-03T16:53:00"}
+    rest = {} if "despatchId" in spoilt else {**known, "consignmentNumber": "EXP2"}
+    vendor.post(export(202), json=[{**known, **spoilt}, *([rest] if rest else []), other])
+    vendor.post(export(202), json=[])
+    pages = list(backend.despatches_changed("2026-03-03T16:52:30", None))
+    assert [row.despatch_id for page in pages for row in page.rows] == ["70312"]
+    (unread,) = (one for page in pages for one in page.unread)
+    assert (unread.called, unread.reference, unread.fields) == (called, "SCY-NB-7", fields)
+    assert unread.changed_at == datetime(2026, 3, 3, 16, 52, 30, 100_000, tzinfo=UTC)
+    assert [page.cursor for page in pages] == ["2026-03-03T16:53:00"] * 2
+
+
+def test_a_despatch_of_other_channels_that_cannot_be_read_concerns_nobody(vendor: Any, make: Make) -> None:
+    vendor.post(export(202), json=[{**DESPATCH, "customerOrderRef": "PHONE-1", "quantity": None}])
+    vendor.post(export(202), json=[])
+    backend = make(may_be_ours=lambda reference: reference.startswith("SCY"))
+    assert [page.unread for page in backend.despatches_changed("2026-03-03T16:52:30", None)] == [(), ()]
 
 
 def test_a_cursor_that_is_no_time_is_refused(vendor: Any, backend: FulfilmentBackend) -> None:
@@ -916,6 +946,12 @@ def test_only_a_refund_of_known_goods_is_no_persons_business(
 ) -> None:
     (one,) = receipts(vendor, backend, row)
     assert (one.receipts[0].condition, one.receipts[0].disposition) == (condition, disposition)
+
+
+def test_a_return_that_people_entered_is_known_by_our_number_in_other_letters_too(vendor: Any, backend: FulfilmentBackend) -> None:
+    """Where `capabilities.returns` is manual they type it, and OrderWise's database compares without case."""
+    (one,) = receipts(vendor, backend, {"customerReturnRef": " rma-01kk91FJ "})
+    assert (one.rma_number, one.announced) == ("RMA-01KK91FJ", True)
 
 
 def test_goods_that_nobody_announced_carry_hints(vendor: Any, backend: FulfilmentBackend) -> None:

@@ -18,7 +18,8 @@ from syncbridge.domain.errors import (
     RetryLater,
     VendorError,
 )
-from syncbridge.ports import FinanceBackend, Lane
+from syncbridge.ports.finance import FinanceBackend
+from syncbridge.ports.quota import Lane
 
 BASE = "https://orderwise.example/owapi"
 PATH = f"{BASE}/accounts/financial-batch"

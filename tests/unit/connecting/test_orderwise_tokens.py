@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from connectors.orderwise.tokens import TokenStore
-from syncbridge.ports import Lane
+from syncbridge.ports.quota import Lane
 
 THREADS = 8
 
@@ -37,7 +37,7 @@ def at_once(act: Callable[[], str]) -> set[str]:
     start = threading.Barrier(THREADS)
 
     def one(_number: int) -> str:
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         return act()
 
     with ThreadPoolExecutor(THREADS) as pool:

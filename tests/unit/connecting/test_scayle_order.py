@@ -17,7 +17,7 @@ from connectors.scayle.payloads import OrderDocument
 from syncbridge.config.countries import ALPHA_2
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.orders import ShopOrder, ShopUnitState, group_lines
-from syncbridge.ports import Shipment, UnitCancellation
+from syncbridge.ports.shop import Shipment, UnitCancellation
 
 WAREHOUSES = {12: "WH-SCEND-1"}
 

@@ -12,7 +12,7 @@ from connectors.scayle.mapping import compose_return, to_order
 from connectors.scayle.payloads import OrderDocument
 from connectors.scayle.webhook import parse_webhook
 from syncbridge.config.shops import ScayleSettings
-from syncbridge.ports import UnitReturn
+from syncbridge.ports.shop import UnitReturn
 
 AT = datetime(2026, 3, 12, 9, 41, 5, 999_000, tzinfo=UTC)
 

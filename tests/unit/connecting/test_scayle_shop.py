@@ -13,7 +13,8 @@ import responses
 from connectors.scayle.adapter import ScayleShop
 from syncbridge.config.shops import ScayleSettings
 from syncbridge.domain.errors import Misconfigured, NeedsPerson, NotFound, OutcomeUnknown, RetryLater
-from syncbridge.ports import Lane, Shop
+from syncbridge.ports.quota import Lane
+from syncbridge.ports.shop import Shop
 
 BASE = "https://acme-live.example/api/admin/v1"
 ORDER = f"{BASE}/shops/nb/countries/GB/orders/7204418"

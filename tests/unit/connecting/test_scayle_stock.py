@@ -23,7 +23,8 @@ from syncbridge.domain.errors import (
     VendorError,
 )
 from syncbridge.domain.stock import ShopStock, StockWrite
-from syncbridge.ports import Lane, Shop
+from syncbridge.ports.quota import Lane
+from syncbridge.ports.shop import Shop
 
 BASE = "https://acme-live.example/api/admin/v1"
 BULK = f"{BASE}/variants/stocks/bulk-requests"

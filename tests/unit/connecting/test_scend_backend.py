@@ -23,7 +23,7 @@ from syncbridge.domain.errors import (
     RetryLater,
     VendorError,
 )
-from syncbridge.ports import FulfilmentBackend
+from syncbridge.ports.backend import FulfilmentBackend
 
 BASE = "https://scend.example/v1"
 BODY = json.dumps(
@@ -381,6 +381,23 @@ def test_a_despatch_with_its_parcels(backend: FulfilmentBackend) -> None:
     assert [parcel.tracking_number for parcel in despatch.parcels] == ["1550", ""]
     assert despatch.parcels[0].lines[0].quantity == 1
     assert despatch.voided_at is None
+
+
+def test_a_despatch_that_cannot_be_read_is_left_out_by_name(backend: FulfilmentBackend) -> None:
+    spoilt = {**DESPATCH, "despatchId": "dsp_odd", "version": "newest"}
+    with responses.RequestsMock() as vendor:
+        vendor.get(f"{BASE}/despatches", json=page(spoilt, DESPATCH, cursor="c1"))
+        (found,) = backend.despatches_changed(None, None)
+    assert [row.despatch_id for row in found.rows] == ["dsp_8M2V7C"]
+    assert [(one.called, one.reference, one.fields) for one in found.unread] == [("dsp_odd", "SCY-NB-7", ("version",))]
+    assert (found.cursor, found.last) == ("c1", True)
+
+
+def test_a_despatch_that_does_not_say_which_it_is_stops_the_feed_where_it_was(backend: FulfilmentBackend) -> None:
+    with responses.RequestsMock() as vendor:
+        vendor.get(f"{BASE}/despatches", json=page({**DESPATCH, "despatchId": None}))
+        with pytest.raises(RetryLater):
+            list(backend.despatches_changed(None, None))
 
 
 def test_a_despatch_without_parcels_loses_no_units(backend: FulfilmentBackend) -> None:

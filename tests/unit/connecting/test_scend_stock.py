@@ -15,7 +15,8 @@ from connectors.scend.payloads import StockDocument
 from syncbridge.config.scend import ScendSettings
 from syncbridge.domain.errors import CursorRefused, RetryLater
 from syncbridge.domain.stock import StockRow
-from syncbridge.ports import FulfilmentBackend, Lane
+from syncbridge.ports.backend import FulfilmentBackend
+from syncbridge.ports.quota import Lane
 
 BASE = "https://scend.example/v1"
 LEVELS = f"{BASE}/stock-levels"

@@ -28,7 +28,7 @@ from syncbridge.domain.errors import (
     RetryLater,
     VendorError,
 )
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 URL = "http://vendor.example/api"
 READ = Call("read thing", "GET", "/things/1", "thingsRead", Lane.ORDERS)
@@ -96,8 +96,8 @@ def raw_server(*scripts: Callable[[socket.socket], None]) -> Iterator[str]:
             with connection:
                 connection.settimeout(10)
                 received = b""
-                while b"\r\n\r\n" not in received:
-                    received += connection.recv(65536)
+                while b"\r\n\r\n" not in received and (more := connection.recv(65536)):
+                    received += more
                 try:
                     script(connection)
                 except OSError:
@@ -111,6 +111,14 @@ def raw_server(*scripts: Callable[[socket.socket], None]) -> Iterator[str]:
     finally:
         listener.close()
         thread.join(timeout=10)
+
+
+@contextmanager
+def refusing() -> Iterator[int]:
+    """Hold a port on which nobody listens, so that nobody else can begin to meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def test_an_answer_is_read_and_counts_as_success(quota: Any, breaker: Any) -> None:
@@ -214,9 +222,7 @@ def test_no_error_text_repeats_a_body(quota: Any, breaker: Any) -> None:
 
 @pytest.mark.parametrize("call", [READ, WRITE])
 def test_a_refused_connection_had_no_effect(quota: Any, breaker: Any, call: Call) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    with pytest.raises(RetryLater):
+    with refusing() as port, pytest.raises(RetryLater):
         transport(quota, breaker, f"http://127.0.0.1:{port}").exchange(call, text_of)
     assert breaker.verdicts == ["failed"]
 
@@ -240,11 +246,8 @@ def test_an_invalid_certificate_is_a_misconfiguration(quota: Any, breaker: Any) 
 
 
 def test_https_goes_through_the_proxy_and_its_absence_had_no_effect(quota: Any, breaker: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    one = transport(quota, breaker, "https://vendor.example", proxy=f"http://127.0.0.1:{port}")
-    with pytest.raises(RetryLater):
-        one.exchange(WRITE, text_of)
+    with refusing() as port, pytest.raises(RetryLater):
+        transport(quota, breaker, "https://vendor.example", proxy=f"http://127.0.0.1:{port}").exchange(WRITE, text_of)
 
 
 def drop(connection: socket.socket) -> None:
@@ -310,17 +313,20 @@ def test_an_answer_that_trickles_in_ends_at_the_deadline(
         assert time.monotonic() - started < 10, "it was read to its end, which takes 20 s"
 
 
-def test_a_connection_is_used_again_and_its_next_call_has_its_own_deadline(quota: Any, breaker: Any) -> None:
+def test_a_connection_is_used_again_and_its_next_call_has_its_own_deadline(
+    quota: Any, breaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def twice(connection: socket.socket) -> None:
-        time.sleep(0.8)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         assert connection.recv(65536)
-        time.sleep(0.8)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
+    real, later = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + later[0])
     with raw_server(twice) as url:
-        one = transport(quota, breaker, url, deadline_seconds=1.5)
+        one = transport(quota, breaker, url, deadline_seconds=20)
         assert one.exchange(READ, text_of) == "{}"
+        later[0] = 100.0
         assert one.exchange(WRITE, text_of) == "{}"
 
 

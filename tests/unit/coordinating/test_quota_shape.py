@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncbridge.coordination.quota_shape import SPREAD_SECONDS, shape_of
-from syncbridge.ports import QuotaReading
+from syncbridge.ports.quota import QuotaReading
 
 MINUTE = timedelta(seconds=60)
 

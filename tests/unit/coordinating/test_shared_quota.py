@@ -11,7 +11,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from syncbridge.coordination.quota import RedisQuota
 from syncbridge.coordination.redis_connection import RedisConnection
 from syncbridge.domain.errors import Busy
-from syncbridge.ports import Lane, QuotaReading
+from syncbridge.ports.quota import Lane, QuotaReading
 
 BUCKET = QuotaReading(120, 119, refill_per_second=2.0)
 WINDOW = QuotaReading(1000, 999, window=timedelta(seconds=60), resets_in=timedelta(seconds=59))

@@ -148,7 +148,7 @@ def test_sell_outs_go_first_then_the_largest_decreases_then_increases() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "zeroed", "before", "moved", "held"),
+    ("on_sale", "zeroed", "before", "moved", "held"),
     [
         (10_000, 9_500, 100_000, 95_000, True),
         (10_000, 2_000, 100_000, 20_000, False),  # just the share
@@ -163,9 +163,9 @@ def test_sell_outs_go_first_then_the_largest_decreases_then_increases() -> None:
     ],
 )
 def test_a_run_that_changes_too_much_is_held(
-    published: int, zeroed: int, before: int, moved: int, held: bool
+    on_sale: int, zeroed: int, before: int, moved: int, held: bool
 ) -> None:
-    assert bool(MassChange().too_much(published, zeroed, before, moved)) is held
+    assert bool(MassChange().too_much(on_sale, zeroed, before, moved)) is held
 
 
 @pytest.mark.parametrize(("ceiling", "sellable"), [(None, 21), (20, 20), (30, 21), (0, 0)])

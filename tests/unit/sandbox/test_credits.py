@@ -33,16 +33,10 @@ from syncbridge.sandbox.demo import second
 from syncbridge.sandbox.demo.addresses import CARRIER, COUNTRY, MERCHANT, SHOP_KEY, WAREHOUSE
 from syncbridge.sandbox.demo.options import SHIPPED_DAY
 from syncbridge.sandbox.expectations import Expectation, Outcome
-from syncbridge.sandbox.records import (
-    Received,
-    ShopRecord,
-    ShopUnit,
-    WarehouseLine,
-    WarehouseOrder,
-    WarehouseRecord,
-)
 from syncbridge.sandbox.replay_order import Replay, ReplayOrder, ShopSetting
 from syncbridge.sandbox.retail_day import RetailDay, parse_day, read_day
+from syncbridge.sandbox.shop_records import ShopRecord, ShopUnit
+from syncbridge.sandbox.warehouse_records import Received, WarehouseLine, WarehouseOrder, WarehouseRecord
 
 HEAD = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 SETTING = ShopSetting(SHOP_KEY, COUNTRY, "GBP", MERCHANT, WAREHOUSE, CARRIER)

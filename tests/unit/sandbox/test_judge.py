@@ -10,23 +10,20 @@ from typing import Any
 
 import pytest
 
+from syncbridge.sandbox.evidence import Evidence
+from syncbridge.sandbox.exception_records import OpenException, read_exceptions
 from syncbridge.sandbox.expectations import Expectation, Outcome
-from syncbridge.sandbox.judge import Evidence, Verdict, judge
-from syncbridge.sandbox.records import (
-    DelegationCall,
+from syncbridge.sandbox.judge import judge
+from syncbridge.sandbox.request_records import RequestEntry
+from syncbridge.sandbox.shop_records import DelegationCall, ShopRecord, ShopShipment, ShopStockRow, ShopUnit
+from syncbridge.sandbox.verdict import Verdict
+from syncbridge.sandbox.warehouse_records import (
     Despatch,
-    OpenException,
     Parcel,
-    RequestEntry,
-    ShopRecord,
-    ShopShipment,
-    ShopStockRow,
-    ShopUnit,
     WarehouseLine,
     WarehouseOrder,
     WarehouseRecord,
     WarehouseStockRow,
-    read_exceptions,
 )
 
 ORDER = 7204418

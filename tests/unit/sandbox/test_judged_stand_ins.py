@@ -12,15 +12,10 @@ import requests
 
 from syncbridge.sandbox import scayle, scend
 from syncbridge.sandbox.demo.options import SHIPPED_DAY
+from syncbridge.sandbox.evidence import Evidence
+from syncbridge.sandbox.exception_records import read_exceptions
 from syncbridge.sandbox.expectations import Expectation, Outcome
-from syncbridge.sandbox.judge import Evidence, Verdict, judge
-from syncbridge.sandbox.records import (
-    SHOP_SECTIONS,
-    WAREHOUSE_SECTIONS,
-    read_exceptions,
-    read_shop,
-    read_warehouse,
-)
+from syncbridge.sandbox.judge import judge
 from syncbridge.sandbox.replay import (
     ControlPlane,
     ReplayOutcome,
@@ -30,7 +25,10 @@ from syncbridge.sandbox.replay import (
     replay,
     stock,
 )
+from syncbridge.sandbox.shop_records import SHOP_SECTIONS, read_shop
 from syncbridge.sandbox.threaded import ThreadedServer
+from syncbridge.sandbox.verdict import Verdict
+from syncbridge.sandbox.warehouse_records import WAREHOUSE_SECTIONS, read_warehouse
 
 ORDERS = 6
 

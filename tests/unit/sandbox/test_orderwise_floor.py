@@ -233,7 +233,7 @@ def test_a_kit_takes_its_components(orderwise: Any) -> None:
 
 
 def test_the_oracle_speaks_as_the_other_stand_in_does(orderwise: Any) -> None:
-    from syncbridge.sandbox.records import WAREHOUSE_SECTIONS, read_warehouse
+    from syncbridge.sandbox.warehouse_records import WAREHOUSE_SECTIONS, read_warehouse
 
     orderwise.create("SCY-S1-4711")
     orderwise.floor("SCY-S1-4711", "despatch", {"lines": [{"lineNumber": 1, "quantity": 1}], "consignments": ["E1"]})

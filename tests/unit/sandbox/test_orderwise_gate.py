@@ -77,6 +77,7 @@ def test_an_installation_may_lack_what_is_only_assumed(orderwise: Any) -> None:
 
 
 def test_calls_may_be_limited(orderwise: Any) -> None:
+    orderwise.stop_clock()
     orderwise.settings(rateCapacity=2, ratePerSecond=0.5)
     answers = [orderwise.get("/customers", limit=1) for _ in range(3)]
     assert [one.status_code for one in answers] == [200, 200, 429]
@@ -135,8 +136,8 @@ def test_answers_may_be_cut_short_or_slow(orderwise: Any) -> None:
 
 
 def test_the_date_header_is_the_sandboxes_own(orderwise: Any) -> None:
-    orderwise.control("POST", "/clock", {"now": "2026-10-25T00:30:00Z"})
-    assert orderwise.mint().headers["Date"].startswith("Sun, 25 Oct 2026 00:30:0")
+    orderwise.stop_clock(now="2026-10-25T00:30:00Z")
+    assert orderwise.mint().headers["Date"].startswith("Sun, 25 Oct 2026 00:30:00")
     assert orderwise.control("GET", "/summary")["localNow"].startswith("2026-10-25T01:30:0")
 
 

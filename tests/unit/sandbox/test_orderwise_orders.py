@@ -207,6 +207,7 @@ def test_orderwise_may_duplicate_an_order_itself(orderwise: Any) -> None:
 
 @pytest.mark.parametrize("status", [202, 200])
 def test_a_deferred_order_appears_later(orderwise: Any, status: int) -> None:
+    orderwise.stop_clock()
     orderwise.settings(importMode="deferred:300", deferredStatus=status)
     answer = orderwise.send_order(orderwise.body())
     assert (answer.status_code, answer.json()) == (status, {"eCommerceOrderNumber": "SCY-1"})
@@ -216,7 +217,7 @@ def test_a_deferred_order_appears_later(orderwise: Any, status: int) -> None:
     assert orderwise.export(201, reference="SCY-1") == []
     orderwise.wind(299)
     assert orderwise.export(201, reference="SCY-1") == []
-    orderwise.wind(2)
+    orderwise.wind(1)
     assert len(_eventually(lambda: orderwise.export(201, reference="SCY-1"))) == 1
     assert orderwise.send_order(orderwise.body()).json()["orderId"] == 98121
     assert [one["state"] for one in orderwise.control("GET", "/state?section=imports")["imports"]] == ["imported"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ from syncbridge.sandbox.clock import SandboxClock, floor_to_milliseconds, format
 from syncbridge.sandbox.control_plane import add_shared_control, control_error_middleware
 from syncbridge.sandbox.faults import FAULT, FaultPlan, fault_middleware
 from syncbridge.sandbox.journal import EFFECT, Journal, journal_middleware
+from syncbridge.sandbox.scayle.scheduler import Scheduler as ScayleScheduler
+from syncbridge.sandbox.scheduler import Scheduler
 from syncbridge.sandbox.serving import control_token_middleware, require_loopback
 from syncbridge.sandbox.threaded import ThreadedServer
 
@@ -75,6 +78,38 @@ def test_clock_moves_and_refuses_naive_time() -> None:
         clock.set(datetime(2026, 3, 2, 8))
     with pytest.raises(ValueError, match=">= 0"):
         clock.advance(-1)
+
+
+# Wall times between two whole microseconds, nearer to the later and to the earlier one.
+BETWEEN_MICROSECONDS = [1_795_320_000 + (number + 1 / 3 + number % 2 / 3) / 1_000_000 for number in range(400)]
+
+
+def test_a_standing_clock_moved_just_to_an_instant_has_reached_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wall in BETWEEN_MICROSECONDS:
+        monkeypatch.setattr(time, "time", lambda wall=wall: wall)
+        clock = SandboxClock()
+        clock.stop()
+        due = clock.now() + timedelta(days=14)
+        clock.advance(14 * 86_400)
+        assert due.timestamp() <= clock.timestamp()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.7, 3.3])
+def test_what_is_due_after_a_while_is_due_once_a_standing_clock_was_moved_by_it(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    done: list[float] = []
+    for wall in BETWEEN_MICROSECONDS:
+        monkeypatch.setattr(time, "time", lambda wall=wall: wall)
+        clock = SandboxClock()
+        clock.stop()
+        scheduler, of_scayle = Scheduler(clock), ScayleScheduler(clock)
+        scheduler.after(seconds, lambda wall=wall: done.append(wall))
+        of_scayle.after(seconds, lambda: None)
+        clock.advance(seconds)
+        scheduler.run_due()
+        assert of_scayle.next_due() == clock.timestamp()
+    assert done == BETWEEN_MICROSECONDS
 
 
 def test_sleeper_wakes_when_the_clock_is_advanced_past_its_time() -> None:

@@ -65,12 +65,13 @@ def test_empty_custom_data_is_an_object_or_phps_list(
 
 
 def test_nothing_is_sent_before_the_delay_is_over(tenant: Tenant) -> None:
+    tenant.stop_clock()
     tenant.settings(delegationDelaySeconds=60)
     number = tenant.place()
-    tenant.advance(58)
+    tenant.advance(59)
     tenant.settle()
     assert (tenant.merchant.orders, tenant.code(number)) == ([], "order_confirmed")
-    tenant.advance(3)
+    tenant.advance(1)
     eventually(lambda: tenant.code(number) == "order_delegated")
 
 
@@ -118,15 +119,16 @@ def test_201_without_a_word_can_be_taken_as_acknowledgement(tenant: Tenant) -> N
 
 
 def test_after_two_days_of_refusals_the_order_is_cancelled(tenant: Tenant) -> None:
+    tenant.stop_clock()
     tenant.merchant.order_answers = [(503, {})] * 26
     number = tenant.place()
     for attempt, seconds in enumerate(RETRY_SECONDS, start=1):
         eventually(lambda expected=attempt: calls(tenant) == expected)
         tenant.settle()
-        tenant.advance(seconds - 2)
+        tenant.advance(seconds - 1)
         tenant.settle()
         assert calls(tenant) == attempt
-        tenant.advance(3)
+        tenant.advance(1)
     eventually(lambda: calls(tenant) == 26)
     eventually(lambda: tenant.code(number) == "order_cancelled")
     order = tenant.order(number)
@@ -146,17 +148,18 @@ def test_the_schedule_can_be_squeezed(tenant: Tenant) -> None:
 
 
 def test_a_slow_merchant_runs_into_the_timeout_and_is_asked_again(tenant: Tenant) -> None:
-    tenant.settings(delegationTimeoutSeconds=0.1)
-    tenant.merchant.order_delay_seconds = 0.3
+    tenant.settings(delegationTimeoutSeconds=0.3)
+    tenant.merchant.order_delay_seconds = 600.0
     number = tenant.place()
     eventually(lambda: calls(tenant) == 1)
     call = tenant.state("delegationCalls")[0]
-    assert (call["status"], call["error"], call["outcome"]) == (None, "no answer within 0.1 s", "failed")
-    assert 90 < call["latencyMilliseconds"] < 300
+    assert (call["status"], call["error"], call["outcome"]) == (None, "no answer within 0.3 s", "failed")
+    assert call["latencyMilliseconds"] > 290
+    tenant.settings(delegationTimeoutSeconds=15)
     tenant.merchant.order_delay_seconds = 0.0
     tenant.advance(181)
     eventually(lambda: tenant.code(number) == "order_delegated")
-    assert len(tenant.merchant.orders) == 2
+    assert calls(tenant) == 2
 
 
 def test_a_merchant_that_cannot_be_reached_is_a_failure(tenant: Tenant) -> None:
@@ -259,10 +262,10 @@ def test_a_lost_answer_or_request_is_a_failure_that_is_tried_again(
 
 
 def test_a_reset_ends_calls_that_are_under_way(tenant: Tenant) -> None:
-    tenant.merchant.order_delay_seconds = 0.2
+    tenant.merchant.order_delay_seconds = 600.0
     tenant.place()
     eventually(lambda: tenant.merchant.orders)
     tenant.control("POST", "/reset")
-    eventually(lambda: tenant.summary()["busy"] == 0, seconds=0.15)
+    eventually(lambda: tenant.summary()["busy"] == 0)
     assert tenant.summary()["delegationCalls"] == 0
     assert tenant.summary()["scheduled"] == 0

@@ -109,7 +109,7 @@ def test_a_last_page_that_is_full_ends_the_list(tenant: Tenant) -> None:
 
 
 def test_filters_are_inclusive_and_may_be_encoded(tenant: Tenant) -> None:
-    tenant.control("POST", "/clock", {"now": "2026-03-02T10:00:00Z"})
+    tenant.stop_clock(now="2026-03-02T10:00:00Z")
     first = tenant.place_delegated()["id"]
     tenant.advance(60)
     second, third = tenant.place(), tenant.place()

@@ -146,6 +146,10 @@ class Tenant:
     def advance(self, seconds: float) -> None:
         self.control("POST", "/clock", {"advanceSeconds": seconds})
 
+    def stop_clock(self, **at: str) -> None:
+        """Let the clock move only when it is advanced; `now` says from where."""
+        self.control("POST", "/clock", {"stopped": True, **at})
+
     def place(self, *lines: Json, **brief: Any) -> int:
         """Place and confirm an order of one line, or of the lines given; return its id."""
         defaults = {"sku": "TEE", "quantity": 1, "unitPriceWithTax": 1200, "taxRate": "0.2"}

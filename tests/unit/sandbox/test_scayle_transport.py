@@ -81,6 +81,7 @@ def test_a_body_that_is_no_json_is_400(tenant: Tenant) -> None:
 
 
 def test_a_scope_is_limited_by_itself_and_opens_again_after_a_minute(tenant: Tenant) -> None:
+    tenant.stop_clock()
     tenant.settings(rateLimits={"stocksRead": 2})
     tenant.control("POST", "/seed", {"products": [{"sku": "A"}]})
     answers = [tenant.api("GET", "/variants/key=A/stocks") for _ in range(3)]
@@ -97,7 +98,7 @@ def test_a_scope_is_limited_by_itself_and_opens_again_after_a_minute(tenant: Ten
 
 def test_a_window_may_follow_the_clock_minute(tenant: Tenant) -> None:
     tenant.settings(rateWindow="clock_minute", rateLimits={"globalRead": 1})
-    tenant.control("POST", "/clock", {"now": "2026-03-02T10:00:50Z"})
+    tenant.stop_clock(now="2026-03-02T10:00:50Z")
     first = tenant.api("GET", "/merchants")
     assert int(first.headers["X-RateLimit-Reset"]) <= 10
     tenant.advance(11)

@@ -142,6 +142,7 @@ def test_hopeless_backorder_is_cancelled_where_told(scend: Any) -> None:
     ("share", "status", "state"), [(1, "CANCELLED", "ACCEPTED"), (0, "DESPATCHED", "DECLINED")]
 )
 def test_cancel_requests_are_decided_by_the_share(scend: Any, share: float, status: str, state: str) -> None:
+    scend.stop_clock()
     scend.settings(autoProgress={"cancelAcceptShare": share, "pickedSeconds": 100, "shortPickShare": 0})
     order = scend.create()
     scend.wind(5)

@@ -127,9 +127,10 @@ def test_changed_since_includes_the_instant_itself(scend: Any) -> None:
 
 
 def test_changed_since_goes_back_thirty_days(scend: Any) -> None:
-    now = datetime.now(UTC)
-    assert scend.get("/orders", changedSince=instant(now - timedelta(days=30, seconds=-5))).status_code == 200
-    refused = scend.get("/orders", changedSince=instant(now - timedelta(days=30, seconds=5)))
+    scend.stop_clock(now="2026-03-31T08:00:00Z")
+    now = datetime(2026, 3, 31, 8, tzinfo=UTC)
+    assert scend.get("/orders", changedSince=instant(now - timedelta(days=30))).status_code == 200
+    refused = scend.get("/orders", changedSince=instant(now - timedelta(days=30, seconds=1)))
     assert code(refused) == (400, "CHANGED_SINCE_TOO_OLD")
     assert "oldestAllowed" in refused.json()["error"]["context"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -312,7 +313,8 @@ def test_repeat_succeeds_although_the_sku_was_discontinued_and_the_service_went(
 
 
 def test_two_simultaneous_first_requests_make_one_order(scend: Any) -> None:
-    scend.settings(processingSeconds=0.3)
+    scend.stop_clock()
+    scend.settings(processingSeconds=5)
     answers: list[tuple[int, str | None]] = []
 
     def send() -> None:
@@ -323,6 +325,11 @@ def test_two_simultaneous_first_requests_make_one_order(scend: Any) -> None:
     threads = [threading.Thread(target=send) for _ in range(4)]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + 30
+    while len(answers) < 3:
+        assert time.monotonic() < until, answers
+        time.sleep(0.01)
+    scend.wind(5)
     for thread in threads:
         thread.join()
     assert sorted(answers, key=str) == [(201, None), (409, "1"), (409, "1"), (409, "1")]

@@ -158,7 +158,7 @@ def test_ping_is_signed_and_has_the_envelope(scend: Any, receiver: Receiver) -> 
     assert (event["id"], event["type"]) == (answer.json()["eventId"], "ping")
     assert headers["webhook-id"] == event["id"]
     assert (headers["x-scend-topic"], headers["x-scend-attempt"]) == ("ping", "1")
-    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 30, (
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 600, (
         "wall time, although the clock was moved"
     )
     assert valid(headers, body, made["secret"])
@@ -233,11 +233,12 @@ def test_stock_changes_are_batched_for_thirty_seconds_or_a_hundred_rows(
     scend: Any, receiver: Receiver
 ) -> None:
     subscribe(scend, receiver, ["stock.changed"])
+    scend.stop_clock()
     for delta in (1, 1, 1):
         scend.control("POST", "/stock/adjust", {"sku": "TEE-ORG-BLK-M", "bucket": "physical", "delta": delta})
     scend.control("POST", "/stock/adjust", {"sku": "BOOT-HIKE-BRN-42", "bucket": "physical", "delta": 1})
     assert receiver.got == []
-    scend.wind(31)
+    scend.wind(30)
     wait_until(lambda: len(receiver.got) == 1)
     rows = receiver.events()[0]["data"]["rows"]
     assert [(row["sku"], row["physical"]) for row in rows] == [
@@ -259,16 +260,17 @@ def test_stock_changes_are_batched_for_thirty_seconds_or_a_hundred_rows(
 def test_failures_are_retried_on_the_documented_schedule_with_the_same_id(
     scend: Any, receiver: Receiver
 ) -> None:
+    scend.stop_clock()
     made = subscribe(scend, receiver)
     receiver.answers = [500, 302, 404, 500, 500, 500, 500, 500]
     scend.post(f"/webhook-subscriptions/{made['subscriptionId']}/ping")
     for attempt, wait in enumerate((5, 300, 1800, 7200, 18000, 36000, 36000), start=1):
         wait_until(lambda attempt=attempt: len(receiver.got) == attempt)  # type: ignore[misc]  # mypy cannot infer the default
         settled(scend, attempt)
-        scend.wind(wait - 2)
+        scend.wind(wait - 1)
         time.sleep(0.02)
         assert len(receiver.got) == attempt, "not before its time"
-        scend.wind(2)
+        scend.wind(1)
     wait_until(lambda: len(receiver.got) == 8)
     settled(scend, 8)
     scend.wind(100_000)
@@ -347,9 +349,12 @@ def test_drop_fault_loses_the_event_and_redeliver_brings_it(scend: Any, receiver
 
 def test_reorder_fault_lets_later_events_overtake(scend: Any, receiver: Receiver) -> None:
     made = subscribe(scend, receiver)
+    scend.stop_clock()
     scend.fault(fault="reorder_webhooks", milliseconds=150)
     ping(scend, made)
     ping(scend, made)
+    wait_until(lambda: len(receiver.got) == 1)
+    scend.wind(0.15)
     wait_until(lambda: len(receiver.got) == 2)
     assert [event["sequence"] for event in receiver.events()] == [2, 1]
 

@@ -16,23 +16,18 @@ from syncbridge.sandbox.demo.options import SHIPPED_DAY
 from syncbridge.sandbox.demo.programs import stand_ins
 from syncbridge.sandbox.demo.stage import Stage
 from syncbridge.sandbox.erp_expectations import ErpRules, erp_expectation
+from syncbridge.sandbox.evidence import Evidence
+from syncbridge.sandbox.exception_records import OpenException
 from syncbridge.sandbox.expectations import Expectation, Outcome
-from syncbridge.sandbox.judge import Evidence, Verdict, judge
+from syncbridge.sandbox.judge import judge
 from syncbridge.sandbox.orderwise.__main__ import launch_of, parser
 from syncbridge.sandbox.orderwise.app import EXTRA_FAULTS, LATE_FAULTS, OrderWiseFaults, build_app
 from syncbridge.sandbox.penny_gate import penny_gate
-from syncbridge.sandbox.records import (
-    DelegationCall,
-    OpenException,
-    Received,
-    ShopRecord,
-    ShopUnit,
-    WarehouseLine,
-    WarehouseOrder,
-    WarehouseRecord,
-)
 from syncbridge.sandbox.replay import load
 from syncbridge.sandbox.replay_order import Replay
+from syncbridge.sandbox.shop_records import DelegationCall, ShopRecord, ShopUnit
+from syncbridge.sandbox.verdict import Verdict
+from syncbridge.sandbox.warehouse_records import Received, WarehouseLine, WarehouseOrder, WarehouseRecord
 
 FIRST, SECOND = Seller("scend", "WH-SCEND-1"), Seller("orderwise", "WH-OW-1")
 ORDER = 7
