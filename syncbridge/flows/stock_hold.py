@@ -67,8 +67,9 @@ def _before(level: Level) -> int | None:
 def is_held(context: Context, account: str, every: list[Level], changes: list[Change], sales: Sales) -> bool:
     """Say whether a run must not publish; its exception opens once and closes when the change is small again.
 
-    Numbers that we told before count, and of first numbers what the shop has on sale already (`stock_first`). A release lets through as much as was held when a person looked, until all of it is written. What goes beyond that by
-    more than anybody would believe is held again.
+    Numbers that we told before count, and of first numbers what the shop has on sale already (`stock_first`). A release
+    lets through as much as was held when a person looked, until all of it is written. What goes beyond that by more than
+    anybody would believe is held again.
     """
     subject = f"stock:{account}"
     rule = context.configuration.stock.mass_change
