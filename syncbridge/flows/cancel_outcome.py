@@ -100,7 +100,11 @@ def _not_cancelled(
     at: datetime,
 ) -> None:
     """Tell customer service that goods are sent although they were to be cancelled, and what happens next."""
-    never = context.backend_named(part.account).capabilities.cancel is Capability.OFF
+    capabilities = context.backend_named(part.account).capabilities
+    never = capabilities.cancel is Capability.OFF
+    announced = "a return is announced once they have left"
+    if capabilities.returns is Capability.OFF:
+        announced = "this back end is told of no returns: agree with the customer how they come back"
     open_exception(
         connection,
         "cancellation_impossible" if never else "cancellation_too_late",
@@ -112,7 +116,7 @@ def _not_cancelled(
             "status": status,
             "units": list(units),
             "asked_by": cancellation.source.value,
-            "next": "the goods are sent; a return is announced once they have left",
+            "next": f"the goods are sent; {announced}",
         },
         order_id=part.order_id,
     )

@@ -10,7 +10,7 @@ import structlog
 
 from syncbridge.domain.errors import Busy, CursorRefused, RetryLater, VendorError
 from syncbridge.flows.context import Context
-from syncbridge.ledger import feeds
+from syncbridge.ledger import feeds, order_parts
 from syncbridge.ledger.engine import Connection, attempt
 from syncbridge.ledger.exceptions import (
     close_exceptions,
@@ -124,6 +124,7 @@ def _set_aside(
                 "changed_since": begin.isoformat() if begin is not None else "",
                 "next": "the other rows went on; this one is read again every night until it can be read",
             },
+            order_id=order_parts.order_of_reference(connection, one.reference),
         )
 
 

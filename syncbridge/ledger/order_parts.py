@@ -110,7 +110,13 @@ def part_by_reference(connection: Connection, account: str, reference: str) -> P
 
 def is_reference(connection: Connection, reference: str) -> bool:
     """Say whether an order was ever prepared for any back end under this reference."""
-    return bool(select_where(connection, fulfilment_orders, ("id",), {"reference": reference}))
+    return order_of_reference(connection, reference) is not None
+
+
+def order_of_reference(connection: Connection, reference: str) -> int | None:
+    """Return the order that was prepared for a back end under this reference, or None when there is none."""
+    rows = select_where(connection, fulfilment_orders, ("order_id",), {"reference": reference})
+    return int(rows[0].order_id) if rows else None
 
 
 def parts_of_order(connection: Connection, order_id: int) -> list[Part]:

@@ -309,6 +309,15 @@ def test_a_back_end_that_cancels_nothing_refuses_at_once(one: World) -> None:
     assert open_kinds(here, order_id) == {"order_cancelled_by_warehouse": 1}
 
 
+@pytest.mark.parametrize(("returns", "promised"), [(Capability.API, True), (Capability.MANUAL, True), (Capability.OFF, False)])
+def test_a_return_is_promised_only_where_one_can_be_announced(one: World, returns: Capability, promised: bool) -> None:
+    here = able_to(one, cancel=Capability.OFF, returns=returns)
+    order_id = accepted(here, line(TEE))
+    assert result(call(here, order_id)) == NO
+    told = exception(here, order_id, "cancellation_impossible").evidence["next"]
+    assert ("a return is announced" in told) is promised
+
+
 # ---- names and warehouses
 
 

@@ -84,6 +84,7 @@ def test_one_that_cannot_be_read_keeps_nobody_elses_from_the_shop(one: World, so
     (trouble,) = exceptions_of(one, "defect", told.subject)
     assert trouble.state == "open"
     assert trouble.evidence["fields"], "a person is told what cannot be read"
+    assert trouble.order_id == odd, "and the order's own page tells it"
     assert exceptions_of(one, "feed_failing") == []
 
     # The feed went on and does not bring it again by itself; the nightly re-reading does, as soon as it can be read.
