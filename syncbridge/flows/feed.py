@@ -18,6 +18,7 @@ from syncbridge.ledger.exceptions import (
     open_evidence,
     open_exception,
     open_subjects,
+    storable,
 )
 from syncbridge.ledger.feeds import CursorMoved, Position
 from syncbridge.ports.answers import FeedPage, Row, Unread
@@ -124,7 +125,7 @@ def _set_aside(
                 "changed_since": begin.isoformat() if begin is not None else "",
                 "next": "the other rows went on; this one is read again every night until it can be read",
             },
-            order_id=order_parts.order_of_reference(connection, one.reference),
+            order_id=order_parts.order_of_reference(connection, storable(one.reference)),
         )
 
 
@@ -139,8 +140,8 @@ def unread_since(connection: Connection, name: str) -> datetime | None:
 
 
 def subject_in(name: str, called: str) -> str:
-    """Return the subject of what is told about a row of a feed; no database takes a NUL, wherever a vendor had it from."""
-    return f"{name}:{called}".replace("\0", "\N{REPLACEMENT CHARACTER}")[:128]
+    """Return the subject of what is told about a row of a feed."""
+    return storable(f"{name}:{called}")[:128]
 
 
 def defect(connection: Connection, subject: str, name: str, error: Exception, at: datetime) -> None:

@@ -37,6 +37,19 @@ _CLOSE_KINDS = _CLOSE_ALL.where(exceptions.c.kind.in_(bindparam("of_kinds", expa
 _NOT_RESOLVED = text("state <> 'resolved'")
 
 
+def storable(text: str) -> str:
+    """Return a vendor's text as every database takes it: NUL and halves of characters become U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(name)): _storable(one) for name, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def open_exception(
     connection: Connection,
     kind: str,
@@ -62,8 +75,8 @@ def open_exception(
         owner=owner_of(kind, codes).value,
         severity=rule.severity.value,
         state=ExceptionState.OPEN.value,
-        cause=cause[:200],
-        evidence=dict(evidence),
+        cause=storable(cause)[:200],
+        evidence=_storable(evidence),
         occurrences=1,
         opened_at=at,
         due_at=at + rule.within,

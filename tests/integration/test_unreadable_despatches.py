@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from flow_world import DEFAULT_PASSWORD, DEFAULT_TOKEN, DEFAULT_USER, World, erp_line, line
+from flow_world import DEFAULT_PASSWORD, DEFAULT_TOKEN, DEFAULT_USER, World, erp_line, line, world
 from order_story import TEE, calm, exceptions_of, shipments, statuses
 from split_story import both_delegated, both_worlds, erp_leaves, go_round, scend_leaves
 
 from syncbridge.flows import despatch_pull, reread, shipment_push
+from syncbridge.flows.feed import read_again
+from syncbridge.ports.answers import FeedPage, Unread
 
 EVERYTHING = [{"name": "@amended_since", "value": "2000-01-01T00:00:00"}, {"name": "@limit", "value": 5000}]
 
@@ -96,3 +99,14 @@ def test_one_that_cannot_be_read_keeps_nobody_elses_from_the_shop(one: World, so
     assert statuses(one, odd) == {"delivered": 2}
     assert [len(shipments(one, order_id)) for order_id in (odd, even)] == [1, 1]
     assert [row.state for row in exceptions_of(one, "defect", told.subject)] == ["resolved"]
+
+
+def test_what_no_database_takes_is_told_all_the_same(postgres_ledger_url: str, tmp_path: Path) -> None:
+    unread = (Unread("dsp\0 1", "SCY\0-NB-1", ("parcels[\0]",)),)
+    with world(postgres_ledger_url, tmp_path) as made:
+        read_again(
+            made.context, "despatches:scend:ACME-UK", lambda *_: iter([FeedPage((), "c", last=True, unread=unread)]),
+            lambda *_: None, None,
+        )  # fmt: skip
+        (told,) = exceptions_of(made, "defect")
+    assert (told.order_id, told.evidence["reference"]) == (None, "SCY\N{REPLACEMENT CHARACTER}-NB-1")
