@@ -105,11 +105,17 @@ def measure(
         found = watcher.found or comparison(scene.database_url, asked)
         corrected = wait_until_right(scene, chosen, found)
         after = samples.take(scene, len(phase.lives))
-        scayle_refused = refusals(scene.vendors.scayle) - refused_before
+        refused = {
+            scope: count - refused_before.get(scope, 0)
+            for scope, count in refusals(scene.vendors.scayle).items()
+            if count > refused_before.get(scope, 0)
+        }
         reads = stock_reads(scene.vendors.scayle, seen)
         described = scene.describe()
         published_seconds = scene.published_seconds
     _show(found, phase, corrected, reads, per_minute, samples, paper)
+    if refused:
+        paper.say("SCAYLE refused: " + ", ".join(f"{count} of {scope}" for scope, count in sorted(refused.items())))
     report = {
         "scene": described,
         "skus": skus,
@@ -119,10 +125,10 @@ def measure(
         "orders": phase.to_json(),
         "corrected": vars(corrected),
         "stockReads": {"count": len(reads.moments), "busiestMinute": reads.busiest_minute},
-        "refused429": {"scend": phase.refusals(), "scayle": scayle_refused},
+        "refused429": {"scend": phase.refusals(), "scayle": refused},
         "largestMebibytes": {role: round(samples.peak(role), 1) for role in sorted(after)},
     }
-    return report, goals(found, skus, bound, phase, corrected, scayle_refused, samples)
+    return report, goals(found, skus, bound, phase, corrected, sum(refused.values()), samples)
 
 
 def goals(
@@ -184,9 +190,9 @@ def wait_until_right(scene: Scene, chosen: Sequence[str], found: Compared | None
     )
 
 
-def refusals(plane: ControlPlane) -> int:
-    """Return how many calls SCAYLE has answered with 429 so far."""
-    return int(plane.call("GET", "/summary")["requestsByStatus"].get("429", 0))
+def refusals(plane: ControlPlane) -> dict[str, int]:
+    """Return how many calls of each scope SCAYLE has answered with 429 so far."""
+    return dict(plane.call("GET", "/summary")["rateLimited"])
 
 
 def _requests_so_far(plane: ControlPlane) -> int:

@@ -20,22 +20,25 @@ class Verdict:
 
 
 class RateLimiter:
-    """Count calls per (token, scope); a window starts on the clock minute or with its first call, as set."""
+    """Count calls per (token, scope); a window starts on the clock minute or with its first call, as set.
+
+    A changed limit begins a new window: what was called without limits, to fill a shop, is not held against it.
+    """
 
     def __init__(self, clock: SandboxClock, behaviour: Behaviour) -> None:
         self._clock = clock
         self._behaviour = behaviour
-        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
+        self._windows: dict[tuple[str, str], tuple[float, int, int]] = {}
         self.refused: dict[str, int] = {}
 
     def take(self, token: str, scope: str) -> Verdict:
         """Count one call and judge it; refused calls do not count."""
         limit = self._behaviour.rate_limits[scope]
-        start, used = self._window(token, scope)
+        start, used = self._window(token, scope, limit)
         allowed = used < limit or not self._behaviour.on("rateLimitsEnabled")
         if allowed:
             used += 1
-            self._windows[token, scope] = (start, used)
+            self._windows[token, scope] = (start, used, limit)
         else:
             self.refused[scope] = self.refused.get(scope, 0) + 1
         return Verdict(allowed, self._headers(scope, limit, limit - used, start))
@@ -43,13 +46,13 @@ class RateLimiter:
     def look(self, token: str, scope: str) -> dict[str, str]:
         """Return the headers without counting, for answers that cost nothing."""
         limit = self._behaviour.rate_limits[scope]
-        start, used = self._window(token, scope)
+        start, used = self._window(token, scope, limit)
         return self._headers(scope, limit, limit - used, start)
 
-    def _window(self, token: str, scope: str) -> tuple[float, int]:
+    def _window(self, token: str, scope: str, limit: int) -> tuple[float, int]:
         now = self._clock.timestamp()
-        start, used = self._windows.get((token, scope), (-math.inf, 0))
-        if start <= now < start + WINDOW_SECONDS:
+        start, used, under = self._windows.get((token, scope), (-math.inf, 0, limit))
+        if under == limit and start <= now < start + WINDOW_SECONDS:
             return start, used
         by_minute = self._behaviour["rateWindow"] == "clock_minute"
         return (now - now % WINDOW_SECONDS if by_minute else now), 0

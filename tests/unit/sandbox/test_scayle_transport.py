@@ -96,6 +96,14 @@ def test_a_scope_is_limited_by_itself_and_opens_again_after_a_minute(tenant: Ten
     assert tenant.api("GET", "/variants/key=A/stocks").status_code == 200
 
 
+def test_what_was_called_under_another_limit_does_not_count(tenant: Tenant) -> None:
+    tenant.stop_clock()
+    for limit in (3, 2, 3):
+        tenant.settings(rateLimits={"globalRead": limit})
+        answers = [tenant.api("GET", "/merchants").status_code for _ in range(4)]
+        assert answers == [200] * limit + [429] * (4 - limit)
+
+
 def test_a_window_may_follow_the_clock_minute(tenant: Tenant) -> None:
     tenant.settings(rateWindow="clock_minute", rateLimits={"globalRead": 1})
     tenant.stop_clock(now="2026-03-02T10:00:50Z")
