@@ -139,8 +139,8 @@ def _checked(url: str) -> SplitResult:
         port = parts.port
     except ValueError:
         port = 0
-    if "@" in f"{parts.path}{parts.fragment}" or (port == 0 and "@" in parts.query and "@" not in parts.netloc):
-        raise ValueError("write / ? # [ ] in the password as %2F %3F %23 %5B %5D")
+    if "@" in f"{parts.path}{parts.fragment}" or ("@" in parts.query and "@" not in parts.netloc):
+        raise ValueError("write @ / ? # [ ] in the password as %40 %2F %3F %23 %5B %5D")
     if port == 0:
         raise ValueError("its port is no number from 1 to 65535")
     return parts

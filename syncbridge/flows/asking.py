@@ -6,7 +6,7 @@ The order that was not asked about for longest comes first, so that a bounded ru
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -87,17 +87,23 @@ def _ask(context: Context, backend: FulfilmentBackend, store: Store, seconds: fl
         except VendorError:
             with context.ledger.work(durable=False) as work:
                 # Whatever keeps these from being read: the next run asks about others first.
-                asking.note_asked(work.connection, [part.id for part in parts], at)
+                _note_asked(work.connection, parts, at, read=())
                 work.commit()
             raise
         with context.ledger.work(durable=False) as work:
             lock_orders_of(work.connection, backend.account, [part.reference for part in parts])
             store(work.connection, tuple(orders.values()), context.now())
             _vanished(work.connection, backend, [one for one in parts if one.reference not in unread], orders, at)
-            asking.note_asked(work.connection, [part.id for part in parts], at)
+            _note_asked(work.connection, parts, at, read=[one.id for one in parts if one.reference not in unread])
             work.commit()
         found += len(orders)
     return found
+
+
+def _note_asked(connection: Connection, parts: Sequence[Asked], at: datetime, read: Collection[int]) -> None:
+    """Note that the back end was asked about these orders, of which some were `read`; a finished one that was not is still due."""
+    asking.note_asked(connection, [one.id for one in parts], at)
+    asking.note_not_read(connection, [one.id for one in parts if one.finished and one.id not in read], at)
 
 
 def _settles_in(backend: FulfilmentBackend) -> timedelta:

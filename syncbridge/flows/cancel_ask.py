@@ -98,11 +98,7 @@ class OrderCancelWrite:
         order = self._shown.get(claim.id)
         backend_id = order.backend_id if order is not None else part.backend_id
         if not backend_id:
-            return Trouble(
-                "cancellation_not_taken",
-                f"{claim.target}: the order cannot be found there",
-                {"reference": part.reference, "back_end": claim.target},
-            )
+            return self._not_found(claim, part)
         whole = about is None or about.whole
         lines: tuple[CancelLine, ...] = ()
         if about is not None and not about.whole:
@@ -111,10 +107,19 @@ class OrderCancelWrite:
             with self._context.ledger.reading() as connection:
                 under_way = cancel_writes.is_under_way(connection, part.id, KIND, but=claim.id)
             lines = self._lines(about, order)
-            if under_way or order is None or not lines:
+            if order is None:
+                return self._not_found(claim, part)
+            if under_way or not lines:
                 raise Busy("its lines move: another cancellation of this order is under way", after=LINES_MOVE)
         wish = CancelWish(part.reference, backend_id, self._reason(claim), lines, whole=whole)
         return Prepared(self._backend.compose_cancel(wish))
+
+    def _not_found(self, claim: Claim, part: Part) -> Trouble:
+        return Trouble(
+            "cancellation_not_taken",
+            f"{claim.target}: the order cannot be found there",
+            {"reference": part.reference, "back_end": claim.target},
+        )
 
     def renew(self, claim: Claim) -> Unwanted | Renewed | None:
         """What is wanted cancelled stays wanted; what it takes by now is composed anew where it is lines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -32,6 +32,8 @@ Store = Callable[[Connection, tuple[Row, ...], datetime], None]
 LOCK_LIFE = timedelta(seconds=30)
 # A vendor's hiccup is nobody's business; a feed that stays unreadable for so long is.
 FAILING_AFTER = timedelta(minutes=5)
+# Before any row of any back end: from here on is read where nobody knows since when.
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def follow(
@@ -109,7 +111,7 @@ def _set_aside(
     """Tell a person of rows that cannot be read, and from when on they have to be read again: what a feed says of its other
     rows goes on. It is over once `row_by_row` notes a version that can be read."""
     for one in unread:
-        subject, begin = subject_in(name, one.called), one.changed_at or since
+        subject, begin = subject_in(name, one.called), one.changed_at or since or _LONG_AGO
         log.error("row_set_aside", feed=name, subject=subject, fields=one.fields)
         open_exception(
             connection,
@@ -122,7 +124,7 @@ def _set_aside(
                 "row": one.called,
                 "reference": one.reference,
                 "fields": list(one.fields),
-                "changed_since": begin.isoformat() if begin is not None else "",
+                "changed_since": begin.isoformat(),
                 "next": "the other rows went on; this one is read again every night until it can be read",
             },
             order_id=order_parts.order_of_reference(connection, storable(one.reference)),

@@ -58,15 +58,16 @@ def run(context: Context, since: datetime | None = None, *, shop_time: datetime 
 def _shop_time(context: Context) -> datetime | None:
     try:
         return context.shop.clock()
-    except VendorError as error:
+    except (Busy, VendorError) as error:
         log.warning("shop_clock_unknown", error=type(error).__name__)
         return None
 
 
 def _poll(context: Context, since: datetime | None, shop_time: datetime | None) -> dict[str, int]:
     started = context.now()
-    if shop_time is not None:
+    if shop_time is not None and shop_time > started - FIRST_LOOK_BACK:
         # The shop dates its orders by its own clock: read up to an hour into its future, the next ones would be passed.
+        # A time of days ago is no clock that is slow but a mistake of something between us.
         started = min(started, shop_time)
     with context.ledger.reading() as connection:
         old = feeds.position(connection, NAME)

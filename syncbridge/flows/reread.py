@@ -41,11 +41,14 @@ def run(context: Context) -> dict[str, int]:
 
 def _again(context: Context, backend: FulfilmentBackend) -> int:
     """Take every step of a back end, whatever another one meets; raises the first trouble after the last of them."""
-    count = _unread(context, backend)
-    if backend.timing.reread is None:
-        return count
+    count = 0
     trouble: VendorError | Busy | None = None
-    for step in _STEPS:
+    try:
+        count += _unread(context, backend)
+    except (VendorError, Busy) as error:
+        log.warning("reread_held_up", account=backend.account, step="unread", error=type(error).__name__)
+        trouble = error
+    for step in () if backend.timing.reread is None else _STEPS:
         try:
             count += _take(context, backend, step)
         except (VendorError, Busy) as error:
@@ -53,7 +56,7 @@ def _again(context: Context, backend: FulfilmentBackend) -> int:
             trouble = trouble or error
     if trouble is not None:
         raise trouble
-    for step in _STEPS:
+    for step in () if backend.timing.reread is None else _STEPS:
         _note(context, backend, step, None)
     return count
 

@@ -225,9 +225,10 @@ def judge_again(context: Context, connection: Connection, one: Return, receipt: 
         # A person was quicker, and is kept as the one who decided.
         return receipts.settle(connection, receipt, ReceiptState.MATCHED, at)
     decision = decide(context.configuration.returns.decisions, receipt.condition, receipt.disposition)
-    if decision is Decision.ASK:
+    if decision is Decision.ASK and is_open(connection, "return_decision", receipt.subject):
+        # Closed already, it was answered in the shop's panel: the new words ask for nothing then.
         ask(connection, one, receipt, receipt.units, at)
-    else:
+    elif decision is not Decision.ASK:
         to_tell = receipts.redecide(connection, receipt.units, decision, at)
         if to_tell:
             intend(connection, one.order_id, one.fulfilment_order_id, to_tell, at)

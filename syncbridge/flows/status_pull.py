@@ -110,8 +110,10 @@ def note(
         # Before anything counts as given up by the warehouse: what was asked for is no surprise.
         cancelling.hear(context, connection, row, order, at)
     cancelled = {line.line_number: line.cancelled for line in order.lines if line.cancelled}
-    if not cancelled or order.status is FulfilmentStatus.UNKNOWN:
-        # A status that nobody knows closes no unit: the person who translates it has the rest follow.
+    asked_again = not context.backend_named(row.account).capabilities.order_feed
+    if not cancelled or (order.status is FulfilmentStatus.UNKNOWN and asked_again):
+        # A status that nobody knows closes no unit: once a person has translated it, the next answer does. A feed would not
+        # bring the order again, and what it says of lines is clear whatever the status is called.
         return True
     backend_readings.note_cancelled(connection, row.id, cancelled)
     give_up(

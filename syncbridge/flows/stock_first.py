@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from syncbridge.domain.errors import Busy, Misconfigured, NotFound, VendorError
+from syncbridge.domain.errors import Busy, Misconfigured, NeedsPerson, NotFound, VendorError
 from syncbridge.flows.context import Context
 from syncbridge.flows.stock_calls import answers
 from syncbridge.flows.stock_publish import held_of
@@ -65,6 +65,8 @@ def look(context: Context, changes: Sequence[Change], least: int) -> FirstNumber
             held = held_of(answer, change.level) if isinstance(answer, tuple) else None
             if held is not None and held.quantity is not None and held.quantity > 0:
                 found.append((change, held.quantity))
+        elif isinstance(answer, NeedsPerson):
+            failures = 0  # this SKU cannot be read, and no repetition cures it; the shop is there
         elif isinstance(answer, Busy | VendorError):
             trouble, failures = answer, failures + 1
             if failures >= FAILURES_IN_A_ROW:

@@ -73,21 +73,16 @@ def is_held(context: Context, account: str, every: list[Level], changes: list[Ch
     """
     subject = f"stock:{account}"
     rule = context.configuration.stock.mass_change
-    told = [before for level in every if (before := _before(level))]
     first = stock_first.look(context, changes, rule.zeroed_least)
-    known = _Size.of([(one, before) for one in changes if (before := _before(one.level)) is not None], sales)
-    others = _Size.of(first.on_sale, sales)
-    size = _Size(known.zeroed + first.scaled(others.zeroed), known.moved + first.scaled(others.moved))
-    skus = len(told) + first.scaled(len(first.on_sale))
-    units = sum(told) + first.scaled(sum(before for _one, before in first.on_sale))
-    reason = rule.too_much(skus, size.zeroed, units, size.moved)
+    size, on_sale = _judged(every, changes, sales, first)
+    reason = rule.too_much(on_sale[0], size.zeroed, on_sale[1], size.moved)
     at = context.now()
     with context.ledger.reading() as connection:
         told_before = is_open(connection, "stock_held", subject)
         release = feeds.position(connection, release_name(account))
         looked_at = feeds.position(connection, held_name(account)).value
     released = release.read_to is not None and at - release.read_to < RELEASED_FOR
-    if reason and not (released and _covers(release.value, rule, size, (skus, units))):
+    if reason and not (released and _covers(release.value, rule, size, on_sale)):
         if not told_before or looked_at != _text(size):
             _hold(context, account, size, reason, len(changes), first)
         log.warning("stock_held", account=account, reason=reason)
@@ -101,6 +96,24 @@ def is_held(context: Context, account: str, every: list[Level], changes: list[Ch
                 feeds.drop(work.connection, release_name(account))
             work.commit()
     return False
+
+
+def is_small(context: Context, every: list[Level], changes: list[Change], sales: Sales) -> bool:
+    """Say whether changes of numbers that we told before are no mass change by themselves; nobody is told, nothing released."""
+    size, (skus, units) = _judged(every, changes, sales, FirstNumbers())
+    return not context.configuration.stock.mass_change.too_much(skus, size.zeroed, units, size.moved)
+
+
+def _judged(
+    every: list[Level], changes: list[Change], sales: Sales, first: FirstNumbers
+) -> tuple[_Size, tuple[int, int]]:
+    """Return how much a run changes, and how many SKUs and units are on sale."""
+    told = [before for level in every if (before := _before(level))]
+    known = _Size.of([(one, before) for one in changes if (before := _before(one.level)) is not None], sales)
+    others = _Size.of(first.on_sale, sales)
+    size = _Size(known.zeroed + first.scaled(others.zeroed), known.moved + first.scaled(others.moved))
+    skus = len(told) + first.scaled(len(first.on_sale))
+    return size, (skus, sum(told) + first.scaled(sum(before for _one, before in first.on_sale)))
 
 
 def _covers(released: str | None, rule: MassChange, size: _Size, on_sale: tuple[int, int]) -> bool:

@@ -66,7 +66,7 @@ class Places:
 
     def rename(self, context: Context, every: Sequence[Level]) -> bool:
         """Give rows their new names, where nothing is on sale under the old one any more; say whether there was any."""
-        right = {level.name for level in every if self.name(level.warehouse_code, level.sku) == level.name}
+        right = {level.name: level for level in every if self.name(level.warehouse_code, level.sku) == level.name}
         due = [
             (level, name)
             for level in every
@@ -79,6 +79,10 @@ class Places:
         at = context.now()
         with context.ledger.work() as work:
             for level, name in due:
+                if (owner := right.get(level.name)) is not None:
+                    # The shop has this row's number there, not the one that the name's owner was last known to have.
+                    held = level.published if level.sending is None else level.sending
+                    stock_writes.correct(work.connection, owner, held, level.stamp, "", at)
                 stock_writes.rename(work.connection, level, name)
                 close_exceptions(work.connection, level.subject, at=at, resolution="its row has another name in the shop")
             work.commit()

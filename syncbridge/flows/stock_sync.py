@@ -26,11 +26,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from syncbridge.domain.errors import Busy, VendorError
 from syncbridge.flows import order_poll, status_pull, stock_bulk, stock_missing, stock_reconcile
 from syncbridge.flows.context import Context
 from syncbridge.flows.each_backend import each_backend
+from syncbridge.flows.feed import failing, well
 from syncbridge.flows.stock_clock import shop_clock
-from syncbridge.flows.stock_hold import is_held
+from syncbridge.flows.stock_hold import is_held, is_small
 from syncbridge.flows.stock_observe import FLOW, feed_name, observe
 from syncbridge.flows.stock_places import Places
 from syncbridge.flows.stock_terms import (
@@ -129,10 +131,48 @@ def _sync(context: Context, backend: FulfilmentBackend, clock: datetime | None, 
         every = _levels(context, backend.account)
     stock_missing.tell(context, backend, every, sales)
     found = changes(context, every, sales, (newest, end.read_to - lag), summary)
-    if is_held(context, backend.account, every, found, sales):
+    try:
+        held = is_held(context, backend.account, every, found, sales)
+    except (Busy, VendorError) as error:
+        return _meanwhile(context, backend, error, every, found, sales, summary)
+    _first_numbers_are_known(context, backend.account)
+    if held:
         summary.held += len(found)
         return []
     return found
+
+
+def _meanwhile(
+    context: Context, backend: FulfilmentBackend, error: Busy | VendorError, every: list[Level], found: list[Change],
+    sales: Sales, summary: Summary,
+) -> list[Change]:  # fmt: skip
+    """Return what is written while the shop's own first numbers cannot be read: whatever takes units off sale, if it is little."""
+    log.warning("first_numbers_wait", account=backend.account, error=type(error).__name__)
+    if isinstance(error, VendorError):
+        failing(context, first_numbers_name(backend.account), error)
+    fewer = [one for one in found if one.level.published is not None and one.terms.sellable < one.level.published]
+    if not is_small(context, every, fewer, sales):
+        summary.waiting += len(found)
+        return []
+    summary.waiting += len(found) - len(fewer)
+    return fewer
+
+
+def _first_numbers_are_known(context: Context, account: str) -> None:
+    """Forget that the shop's own first numbers could not be read, if so it was."""
+    name = first_numbers_name(account)
+    with context.ledger.reading() as connection:
+        if not feeds.is_known(connection, name):
+            return
+    well(context, name)
+    with context.ledger.work() as work:
+        feeds.drop(work.connection, name)
+        work.commit()
+
+
+def first_numbers_name(account: str) -> str:
+    """Return the name under which the ledger keeps since when the shop's own first numbers cannot be read."""
+    return f"stock-first:{account}"
 
 
 def _levels(context: Context, account: str) -> list[Level]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, TextClause, exists, func, or_, select, text, update
 
 from syncbridge.domain.states import SendState
 from syncbridge.ledger.tables import (
@@ -60,7 +60,7 @@ def to_ask(
         )
         .scalar_subquery()
     )
-    found: list[Asked] = []
+    found: dict[int, Asked] = {}
     for conditions in (
         # As text, because an index on a part of the table is used only where its own condition is said again.
         (ours, text(IS_UNFINISHED_THERE)),
@@ -74,18 +74,29 @@ def to_ask(
         # Without the account, by which the database would rather look: a copy's write is of this one.
         (fulfilment_orders.c.id.in_(with_a_copy),),
         (ours, text(IS_WITHDRAWN), fulfilment_orders.c.sent_at.is_not(None), fulfilment_orders.c.updated_at >= watched_since),
-        (ours, text(IS_TO_LOOK_AT_AGAIN), fulfilment_orders.c.updated_at.between(watched_since, settled_by)),
     ):
-        rows = connection.execute(
-            select(*_ASKED)
-            .where(not_lately, *conditions)
-            .order_by(fulfilment_orders.c.asked_at.asc().nulls_first(), fulfilment_orders.c.id)
-            .limit(limit)
-        ).all()
-        found += [Asked(**row._mapping) for row in rows]
-    found = list({one.id: one for one in found}.values())
-    found.sort(key=lambda one: (one.asked_at is not None, one.asked_at.timestamp() if one.asked_at else 0.0, one.id))
-    return found[:limit]
+        _add(connection, found, (not_lately, *conditions), limit)
+    soonest = sorted(
+        found.values(),
+        key=lambda one: (one.asked_at is not None, one.asked_at.timestamp() if one.asked_at else 0.0, one.id),
+    )[:limit]
+    if (room := limit - len(soonest)) <= 0:
+        return soonest
+    # Those that are finished never hold up those that move.
+    last: dict[int, Asked] = {}
+    again = (ours, text(IS_TO_LOOK_AT_AGAIN), fulfilment_orders.c.updated_at.between(watched_since, settled_by))
+    _add(connection, last, (not_lately, *again), room)
+    return [*soonest, *(one for one in last.values() if one.id not in found)]
+
+
+def _add(connection: Connection, found: dict[int, Asked], conditions: Sequence[ColumnElement[bool] | TextClause], limit: int) -> None:
+    rows = connection.execute(
+        select(*_ASKED)
+        .where(*conditions)
+        .order_by(fulfilment_orders.c.asked_at.asc().nulls_first(), fulfilment_orders.c.id)
+        .limit(limit)
+    ).all()
+    found |= {row.id: Asked(**row._mapping) for row in rows}
 
 
 IS_UNFINISHED_HERE = "state IN ('pending', 'sent')"
@@ -104,3 +115,12 @@ _ASKED = (
 def note_asked(connection: Connection, parts: Sequence[int], at: datetime) -> None:
     """Note that the back end was asked about these orders."""
     connection.execute(update(fulfilment_orders).where(fulfilment_orders.c.id.in_(parts)).values(asked_at=at))
+
+
+def note_not_read(connection: Connection, parts: Sequence[int], at: datetime) -> None:
+    """Note that finished orders could not be read just now: their one look is still to come, and waits its time once more."""
+    connection.execute(
+        update(fulfilment_orders)
+        .where(fulfilment_orders.c.id.in_(parts), fulfilment_orders.c.state == SendState.ACKNOWLEDGED.value)
+        .values(updated_at=at)
+    )

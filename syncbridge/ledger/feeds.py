@@ -56,6 +56,11 @@ def start_over(connection: Connection, name: str, *, at: datetime) -> None:
     connection.execute(update(cursors).where(cursors.c.name == name).values(value=None, updated_at=at))
 
 
+def is_known(connection: Connection, name: str) -> bool:
+    """Say whether anything is kept under a name."""
+    return connection.execute(select(cursors.c.name).where(cursors.c.name == name)).first() is not None
+
+
 def drop(connection: Connection, name: str) -> None:
     """Forget a position."""
     connection.execute(delete(cursors).where(cursors.c.name == name))

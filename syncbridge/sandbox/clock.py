@@ -73,6 +73,7 @@ class SandboxClock:
 
     async def sleep_until_timestamp(self, due: float) -> None:
         """Return when sandbox time has reached `due`, in epoch seconds."""
+        due = whole_microseconds(due)
         while due > self.timestamp():
             await self.moved_or_elapsed(self.seconds_until(due))
 

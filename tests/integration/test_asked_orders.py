@@ -34,8 +34,11 @@ from order_story import (
 )
 from sqlalchemy import event
 
+from syncbridge.domain.backend import FulfilmentStatus
 from syncbridge.domain.errors import Busy, CallEvidence, RetryLater
 from syncbridge.flows import (
+    cancel_ask,
+    cancel_order,
     catalogue_pull,
     despatch_pull,
     escalate,
@@ -47,6 +50,7 @@ from syncbridge.flows import (
 )
 from syncbridge.ledger import asking
 from syncbridge.ledger.tables import fulfilment_lines
+from syncbridge.ports.backend import Capabilities
 
 SCEND = "scend:ACME-UK"
 
@@ -493,3 +497,88 @@ def test_a_back_end_that_is_away_holds_up_nothing_of_the_other(one: World, error
     assert parts(one, order_id)[0].backend_status == "despatched"
     tell(one, order_id)
     assert statuses(one, order_id) == {"delivered": 1}
+
+
+def finished(one: World, here: World) -> int:
+    """Have an order leave, and be heard of as despatched."""
+    order_id = new(here)
+    push(here, order_id)
+    one.warehouse(reference(order_id), "advance", {"to": "PACKED"})
+    leave(one, order_id)
+    one.advance(minutes=1)
+    despatch_pull.run(here.context)
+    status_pull.run(here.context)
+    assert parts(here, order_id)[0].backend_status == "despatched"
+    return order_id
+
+
+def test_an_outage_does_not_cost_a_finished_order_its_second_look(one: World) -> None:
+    here, backend = asked_world(one)
+    order_id = finished(one, here)
+    backend.copies[reference(order_id)] = ("copy-late",)
+    find = backend.find_orders
+
+    def away(references: Any, *, urgent: bool = True) -> Any:
+        raise RetryLater("away", CallEvidence("scend", "find orders", 503))
+
+    backend.find_orders = away
+    one.advance(minutes=60)
+    with pytest.raises(RetryLater):
+        status_pull.run(here.context)
+    backend.find_orders = find
+    backend.asked.clear()
+    for _ in range(10):
+        one.advance(minutes=60)
+        status_pull.run(here.context)
+    assert of(order_id, backend.asked) >= 1
+    assert "order_duplicated" in open_kinds(here, order_id)
+
+
+def test_those_that_move_are_asked_about_before_those_that_are_finished(one: World) -> None:
+    here, backend = asked_world(one, lookup_batch=2)
+    for _ in range(3):
+        finished(one, here)
+    one.advance(minutes=60)
+    live = new(here)
+    push(here, live)
+    one.advance(minutes=1)
+    backend.asked.clear()
+    status_pull.run(here.context)
+    first = next(iter(backend.asked))[0]
+    assert reference(live) in first
+
+
+def test_a_part_of_an_order_that_is_shown_no_more_is_a_persons(one: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, backend = asked_world(one, capabilities=Capabilities(order_feed=False, cancel_lines=True))
+    order_id = new(here, 2)
+    push(here, order_id)
+    monkeypatch.setattr(backend, "find_orders", lambda references, *, urgent=True: {}, raising=False)
+    cancel_order.run(here.context, order_id, actor="anna", reason="one too many", units=unit_ids(one, order_id)[:1])
+    for _ in range(5):
+        cancel_ask.run(here.context)
+        one.advance(seconds=6)
+    assert open_kinds(here, order_id).get("cancellation_not_taken") == 1
+
+
+def test_lines_given_up_under_a_status_that_nobody_knows_are_heard_where_a_feed_tells_once(one: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cursor has passed: whoever translates the status later would not have the order told again."""
+    order_id = new(one, 2)
+    push(one, order_id)
+    status_pull.run(one.context)
+    backend = one.context.backends["scend"]
+    feed = backend.orders_changed
+
+    def translated(order):
+        if order.reference != reference(order_id):
+            return order
+        lines = tuple(replace(line_, cancelled=1) for line_ in order.lines)
+        return replace(order, raw_status="WAVED", status=FulfilmentStatus.UNKNOWN, lines=lines)
+
+    def orders_changed(cursor, since):
+        for page in feed(cursor, since):
+            yield replace(page, rows=tuple(translated(row) for row in page.rows))
+
+    monkeypatch.setattr(backend, "orders_changed", orders_changed)
+    one.warehouse(reference(order_id), "advance", {"to": "ALLOCATED"})
+    status_pull.run(one.context)
+    assert writes(one, order_id, "cancellation")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flow_world import World, line, world
@@ -33,10 +35,11 @@ from order_story import (
     with_settings,
 )
 
-from syncbridge.domain.errors import RetryLater
+from syncbridge.domain.errors import Busy, RetryLater
 from syncbridge.flows import order_poll
 from syncbridge.ledger import feeds
 from syncbridge.ledger.tables import order_units
+from syncbridge.ports.shop import Shop
 
 NEVER_DELEGATED = {"delegationDelaySeconds": 900_000}
 
@@ -200,3 +203,36 @@ def test_reading_since_an_instant_leaves_the_cursor(one: World) -> None:
     assert len(parts(one, order_id)) == 1
     assert open_kinds(one, order_id) == {}
     assert json.loads(json.dumps(events(one, order_id)))[0] == "healed_by_poll"
+
+
+def asked_since(one: World, clock: Callable[[], datetime]) -> datetime:
+    """Poll once with a shop whose clock says something, and return from when on its orders were asked for."""
+    real, since = one.context.shop, []
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def clock(self) -> datetime:
+            return clock()
+
+        def orders_changed(self, start: datetime) -> Any:
+            since.append(start)
+            return real.orders_changed(start)
+
+    order_poll.run(replace(one.context, shop=cast("Shop", Watched())))
+    return since[0]
+
+
+def test_one_answer_with_a_wrong_date_does_not_reach_back_years(one: World) -> None:
+    order_poll.run(one.context)
+    asked_since(one, lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    assert one.context.now() - asked_since(one, one.context.now) < timedelta(days=1)
+
+
+def test_the_poll_goes_on_where_only_the_shops_clock_is_held_back(one: World) -> None:
+    def busy() -> datetime:
+        raise Busy("nothing left", after=timedelta(seconds=30))
+
+    order_poll.run(one.context)
+    assert one.context.now() - asked_since(one, busy) < timedelta(days=1)

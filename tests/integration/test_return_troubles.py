@@ -830,3 +830,18 @@ def test_a_return_that_cannot_be_noted_stops_no_poll(one: World, monkeypatch: py
     assert [row.shown_at is not None for row in unit_rows(one, other).values()] == [True]
     assert not unit_rows(one, odd)
     assert exceptions_of(one, "defect", f"returns of order:{odd}")
+
+
+def test_what_was_refunded_in_the_panel_is_not_asked_again_when_the_words_change(one: World) -> None:
+    order_id = shipped(one, line(TEE, 1))
+    (first,) = unit_ids(one, order_id)
+    made = announced(one, order_id)
+    receive(one, made.rma_number, (TEE, 1), condition="WORN")
+    come_back(one, order_id)
+    return_in_panel(one, first)
+    refund_watch.look(one.context, order_id)
+    assert not open_kinds(one, order_id)
+    say(one, made.rma_number, condition=Condition.UNSELLABLE, disposition=Disposition.RESTOCK)
+    refund_watch.look(one.context, order_id)
+    check(one)
+    assert not open_kinds(one, order_id)

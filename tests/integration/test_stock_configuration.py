@@ -129,3 +129,16 @@ def test_an_unchanged_configuration_reads_no_snapshot_and_what_is_noted_of_it_is
     assert stage.sync().observed == 0
     with stage.world.context.ledger.reading() as connection:
         assert len(list(stock.levels(connection, ACCOUNT))) >= 3
+
+
+def test_an_entry_that_is_taken_back_leaves_no_other_rows_number_on_sale(stage: Stage) -> None:
+    one, other = stage.skus(2, 5)
+    stage.shelf(other, 10)
+    plain = stage.world.context
+    (merchant,) = plain.configuration.merchants
+    changed = merchant.model_copy(update={"sku_map": {one: other}})
+    mapped = replace(plain, configuration=replace(plain.configuration, merchants=(changed,)))
+    for context, held in ((plain, (5, 10)), (mapped, (10, 0)), (plain, (5, 10))):
+        for _ in range(4):
+            stage.sync(context)
+        assert (stage.held(one), stage.held(other)) == held

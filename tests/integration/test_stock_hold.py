@@ -12,7 +12,7 @@ import pytest
 from flow_world import line
 from stock_stage import ACCOUNT, Stage, staged
 
-from syncbridge.domain.errors import Busy, CallEvidence, Misconfigured
+from syncbridge.domain.errors import Busy, CallEvidence, Misconfigured, NeedsPerson, RetryLater
 from syncbridge.domain.stock import ShopStock, StockWrite
 from syncbridge.flows import order_push, stock_first, stock_hold, stock_reconcile
 from syncbridge.flows.context import Context
@@ -253,16 +253,48 @@ def test_first_numbers_wait_while_the_shop_answers_nothing(stage: Stage) -> None
     stage.world.advance(seconds=5)
     context = strict(stage)
     assert stage.sync(context).held >= 30
+    assert stage.sync(unreadable(context, Busy("nothing left", after=timedelta(seconds=1)), skus)).waiting >= 30
+    assert on_sale(stage, skus) == 30
+    assert len(stage.troubles("stock_held")) == 1
+
+
+def unreadable(context: Context, error: Exception, skus: list[str]) -> Context:
+    """Return a context whose shop does not tell what it has of some SKUs."""
     real = context.shop
 
     class Short:
         def __getattr__(self, name: str) -> Any:
             return getattr(real, name)
 
-        def read_stock(self, sku: str, lane: Lane | None = None) -> tuple[ShopStock, ...]:
-            raise Busy("nothing left", after=timedelta(seconds=1))
+        def read_stock(self, sku: str, lane: Lane = Lane.STOCK) -> tuple[ShopStock, ...]:
+            if sku in skus:
+                raise error
+            return real.read_stock(sku, lane)
 
-    with pytest.raises(Busy):
-        stage.sync(replace(context, shop=cast("Shop", Short())))
-    assert on_sale(stage, skus) == 30
-    assert len(stage.troubles("stock_held")) == 1
+    return replace(context, shop=cast("Shop", Short()))
+
+
+def test_a_sell_out_does_not_wait_for_first_numbers_and_a_person_is_told_if_it_lasts(stage: Stage) -> None:
+    context = strict(stage)
+    (known,) = stage.skus(1, 5)
+    stage.sync(context)
+    fresh = stage.skus(12, 3)
+    stage.shelf(known, 0)
+    away = unreadable(context, RetryLater("cannot be read", CallEvidence("scayle", "read stock", 503)), fresh)
+    stage.sync(away)
+    assert (stage.held(known), on_sale(stage, fresh)) == (0, 0)
+    stage.world.advance(minutes=6)
+    stage.sync(away)
+    (told,) = stage.troubles("feed_failing")
+    assert told.subject == f"feed:stock-first:{ACCOUNT}"
+    stage.sync(context)
+    assert on_sale(stage, fresh) == 12
+    assert stage.troubles("feed_failing") == []
+
+
+def test_skus_that_can_never_be_read_in_the_shop_hold_no_others_up(stage: Stage) -> None:
+    context = strict(stage)
+    fresh = stage.skus(30, 3)
+    odd = NeedsPerson("it was refused", CallEvidence("scayle", "read stock", 400))
+    stage.sync(unreadable(context, odd, sorted(fresh)[5:15]))
+    assert on_sale(stage, fresh) == 30

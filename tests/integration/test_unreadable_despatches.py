@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from order_story import TEE, calm, exceptions_of, shipments, statuses
 from split_story import both_delegated, both_worlds, erp_leaves, go_round, scend_leaves
 
 from syncbridge.flows import despatch_pull, reread, shipment_push
-from syncbridge.flows.feed import read_again
+from syncbridge.flows.feed import follow, read_again, unread_since
 from syncbridge.ports.answers import FeedPage, Unread
 
 EVERYTHING = [{"name": "@amended_since", "value": "2000-01-01T00:00:00"}, {"name": "@limit", "value": 5000}]
@@ -110,3 +111,17 @@ def test_what_no_database_takes_is_told_all_the_same(postgres_ledger_url: str, t
         )  # fmt: skip
         (told,) = exceptions_of(made, "defect")
     assert (told.order_id, told.evidence["reference"]) == (None, "SCY\N{REPLACEMENT CHARACTER}-NB-1")
+
+
+def test_one_that_was_spoilt_from_the_beginning_is_read_again_too(one: World) -> None:
+    name = "despatches:scend:NEW"
+    unread = (Unread("dsp_first", "SCY-NB-0", ("parcels",)),)
+
+    def read(*_: object) -> Iterator[FeedPage[Any]]:
+        return iter([FeedPage((), "c", last=True, unread=unread)])
+
+    follow(one.context, "despatch_pull", name, read, lambda *_: None, timedelta(minutes=5))
+    for since in (None, one.context.now(), None):
+        with one.context.ledger.reading() as connection:
+            assert unread_since(connection, name) is not None
+        read_again(one.context, name, read, lambda *_: None, since)

@@ -126,8 +126,13 @@ def test_every_key_stands_in_its_own_section_of_the_example() -> None:
         ("REDIS_URL", "redis://:w@h:abc/0", "its port is no number from 1 to 65535"),
         ("REDIS_URL", "redis://:w@h:99999/0", "its port is no number from 1 to 65535"),
         ("REDIS_URL", "redis://:w@h:6379/x", "names no database: its path is a number, such as /0"),
-        ("DATABASE_URL", "postgresql://u:pa/ss@h/d", "write / ? # [ ] in the password as %2F %3F %23 %5B %5D"),
-        ("REDIS_URL", "redis://:pa#ss@h:6379/0", "write / ? # [ ] in the password as %2F %3F %23 %5B %5D"),
+        ("DATABASE_URL", "postgresql://u:pa/ss@h/d", "write @ / ? # [ ] in the password as %40 %2F %3F %23 %5B %5D"),
+        (
+            "DATABASE_URL",
+            "postgresql://h/d?user=u&password=s3cr@t",
+            "write @ / ? # [ ] in the password as %40 %2F %3F %23 %5B %5D",
+        ),
+        ("REDIS_URL", "redis://:pa#ss@h:6379/0", "write @ / ? # [ ] in the password as %40 %2F %3F %23 %5B %5D"),
     ],
 )
 def test_an_address_that_cannot_work_is_named(tmp_path: Path, name: str, url: str, fault: str) -> None:

@@ -263,3 +263,18 @@ def test_hosts_other_than_loopback_are_refused(host: str) -> None:
 def test_a_server_that_cannot_start_says_so() -> None:
     with ThreadedServer(web.Application()) as url, pytest.raises(OSError):
         ThreadedServer(web.Application(), port=int(url.rsplit(":", 1)[1])).__enter__()
+
+
+@pytest.mark.parametrize("hundredth", range(1, 100, 7))
+def test_a_wait_of_any_length_ends_on_a_standing_clock(hundredth: int) -> None:
+    async def scenario() -> None:
+        clock = SandboxClock()
+        clock.stop()
+        clock.advance(0.13)
+        waiting = asyncio.create_task(clock.wait(hundredth / 100))
+        await asyncio.sleep(0)
+        clock.advance(hundredth / 100)
+        _, unfinished = await asyncio.wait([waiting], timeout=20)
+        assert not unfinished
+
+    asyncio.run(scenario())
