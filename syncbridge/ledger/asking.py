@@ -8,11 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, TextClause, exists, func, or_, select, text, update
 
-from syncbridge.domain.states import SendState
+from syncbridge.domain.states import ExceptionState, SendState
 from syncbridge.ledger.tables import (
     IS_TO_LOOK_AT_AGAIN,
     IS_UNFINISHED_THERE,
     IS_WITHDRAWN,
+    exceptions,
     fulfilment_orders,
     transmissions,
 )
@@ -37,8 +38,8 @@ def to_ask(
     """Return orders that were not asked about since `before`, at most `limit`.
 
     These are the orders that the back end holds and has not finished; those that were sent and that nobody looks up any
-    more, because a person was told; those with a copy there of which a person was told since `watched_since`; those
-    withdrawn since then although something of them had left; and, once, those finished since then and by `settled_by`: after
+    more, because a person was told; those with a copy there that could not be cancelled since `watched_since`, or of which
+    a person was told; those withdrawn since then although something of them had left; and, once, those finished since then and by `settled_by`: after
     that time nothing that was sent for them can turn up there any more.
     """
     not_lately = or_(fulfilment_orders.c.asked_at.is_(None), fulfilment_orders.c.asked_at < before)
@@ -60,6 +61,10 @@ def to_ask(
         )
         .scalar_subquery()
     )
+    # By name, for the flow that opens it is above the ledger.
+    told_of_a_copy = select(exceptions.c.order_id).where(
+        exceptions.c.kind == "order_duplicated", exceptions.c.state != ExceptionState.RESOLVED.value
+    )
     found: dict[int, Asked] = {}
     for conditions in (
         # As text, because an index on a part of the table is used only where its own condition is said again.
@@ -73,6 +78,8 @@ def to_ask(
         ),
         # Without the account, by which the database would rather look: a copy's write is of this one.
         (fulfilment_orders.c.id.in_(with_a_copy),),
+        # People cancel copies too: until the last one is gone somebody has to look.
+        (fulfilment_orders.c.account.concat("") == account, fulfilment_orders.c.order_id.in_(told_of_a_copy)),
         (ours, text(IS_WITHDRAWN), fulfilment_orders.c.sent_at.is_not(None), fulfilment_orders.c.updated_at >= watched_since),
     ):
         _add(connection, found, (not_lately, *conditions), limit)

@@ -582,3 +582,23 @@ def test_lines_given_up_under_a_status_that_nobody_knows_are_heard_where_a_feed_
     one.warehouse(reference(order_id), "advance", {"to": "ALLOCATED"})
     status_pull.run(one.context)
     assert writes(one, order_id, "cancellation")
+
+
+def test_what_people_cancel_of_a_finished_order_closes_its_exception_too(one: World) -> None:
+    here, backend = asked_world(one, capabilities=manual())
+    order_id = finished(one, here)
+    backend.copies[reference(order_id)] = ("copy-late",)
+    one.advance(minutes=60)
+    status_pull.run(here.context)
+    assert open_kinds(here, order_id) == {"order_duplicated": 1}
+    one.advance(hours=60)
+    status_pull.run(here.context)
+    assert open_kinds(here, order_id) == {"order_duplicated": 1}
+    backend.copies.clear()
+    one.advance(minutes=5)
+    status_pull.run(here.context)
+    assert open_kinds(here, order_id) == {}
+    backend.asked.clear()
+    one.advance(minutes=5)
+    status_pull.run(here.context)
+    assert of(order_id, backend.asked) == 0
